@@ -1,0 +1,114 @@
+//! The one TOML file: found, read, checked. Every section is optional; everything works without a file.
+
+mod sender;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use sender::{DkimRule, DomainRule, Network, SenderRule};
+
+use crate::unpack::Limits;
+
+/// The whole config, as written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the store is.
+    pub store: StoreConfig,
+    /// What strangers may make this program do.
+    pub limits: Limits,
+    /// Approved senders.
+    pub sender: Vec<SenderRule>,
+    /// What is expected of domains.
+    pub domain: Vec<DomainRule>,
+    /// The file that this config was read from.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The DuckDB file. A relative path counts from the config's folder.
+    pub path: Option<PathBuf>,
+}
+
+/// Why a config could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the config {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or has a key or value that is not known.
+    #[error("{path}: {text}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, fault, and the nearest known key.
+        text: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks one file.
+    ///
+    /// # Errors
+    /// Names the file, and for a fault in it the line and the nearest known key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let invalid = |text| ConfigError::Invalid { path: path.to_owned(), text };
+        let mut config: Self = toml::from_str(&text).map_err(|error| invalid(explain(&error)))?;
+        config.path = Some(path.to_owned());
+        Ok(config)
+    }
+
+    /// Finds and reads the config: `given` (`--config` or `$DMARCASE_CONFIG`), `./dmarcase.toml`, the user's config
+    /// directory, `/etc/dmarcase/dmarcase.toml`. No file is an empty config, unless one was given.
+    ///
+    /// # Errors
+    /// Like [`Config::read`].
+    pub fn find(given: Option<&Path>) -> Result<Self, ConfigError> {
+        if let Some(path) = given {
+            return Self::read(path);
+        }
+        for path in Self::places() {
+            if path.is_file() {
+                return Self::read(&path);
+            }
+        }
+        Ok(Self::default())
+    }
+
+    fn places() -> Vec<PathBuf> {
+        let user = std::env::var_os("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+        let mut places = vec![PathBuf::from("dmarcase.toml")];
+        places.extend(user.map(|folder| folder.join("dmarcase/dmarcase.toml")));
+        places.push(PathBuf::from("/etc/dmarcase/dmarcase.toml"));
+        places
+    }
+}
+
+/// Says what is wrong with a config: the place as `toml` shows it, and for an unknown key the nearest known one.
+fn explain(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let Some((_, rest)) = text.split_once("unknown field `") else { return text };
+    let Some((unknown, expected)) = rest.split_once('`') else { return text };
+    let known = expected.split('`').skip(1).step_by(2);
+    let nearest = known.map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min();
+    match nearest {
+        Some((distance, key)) if distance <= unknown.len().max(3) / 2 => {
+            format!("{}\ndid you mean `{key}`?", text.trim_end())
+        }
+        _ => text,
+    }
+}

@@ -1,0 +1,17 @@
+//! `dmarcase`: DMARC aggregate reports, from the mailbox to the evidence file of an escalation.
+//!
+//! The way of one report through the modules, in one direction only:
+//!
+//! 1. [`fetch`] yields items: mails and bare files, from folders, mboxes or IMAP.
+//! 2. [`unpack`] opens a mail, its attachments and their containers, within limits, down to documents.
+//! 3. [`parse`] reads one document into a [`parse::Report`], with warnings.
+//! 4. `store` keeps reports, records and the ledger in one DuckDB file, exactly once.
+//! 5. `senders` says who is behind each source; `query` answers questions over the store's views.
+//! 6. `print` shows an answer as a table, JSON, CSV or Markdown.
+//!
+//! `pipeline` joins the first four; `commands` has one thin file per command.
+
+pub mod config;
+pub mod fetch;
+pub mod parse;
+pub mod unpack;

@@ -1,0 +1,3 @@
+//! The `dmarcase` program: maps the outcome of a command to an exit status.
+
+fn main() {}

@@ -1,0 +1,34 @@
+//! Domain names as reports write them, and their organisational domains.
+
+use std::borrow::Cow;
+
+/// Returns a domain name in the one form that the store knows: trimmed, lower case, no trailing dot, A-labels.
+///
+/// Names that IDNA refuses (underscores, stray characters) are kept, in lower case: nothing that a reporter wrote is lost.
+pub fn domain_name(written: &str) -> Cow<'_, str> {
+    let name = written.trim();
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_ascii() {
+        return if name.bytes().any(|b| b.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        };
+    }
+    match idna::domain_to_ascii(name) {
+        Ok(ascii) => Cow::Owned(ascii),
+        Err(_) => Cow::Owned(name.to_lowercase()),
+    }
+}
+
+/// Returns the organisational domain of a normalised name by the public suffix list (RFC 7489 section 3.2).
+///
+/// A name that is itself a public suffix, or has no dot, is its own organisational domain.
+pub fn org_domain(name: &str) -> &str {
+    psl::domain_str(name).unwrap_or(name)
+}
+
+/// Returns the version of the crate that carries the compiled public suffix list, for the method section of a case.
+pub const fn suffix_list_date() -> &'static str {
+    "psl 2.1"
+}

@@ -1,0 +1,89 @@
+//! Item → attachments → documents, by content and within limits. Knows nothing of what documents say.
+
+mod limits;
+
+use std::io::Read;
+
+pub use limits::Limits;
+
+/// What a document's first bytes promise, once every container around it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// Markup: may be an aggregate report.
+    Xml,
+    /// JSON: may be an SMTP TLS report (RFC 8460).
+    Json,
+    /// `message/feedback-report` (RFC 5965): a failure report.
+    FeedbackReport,
+    /// Nothing that this program reads.
+    Other,
+}
+
+/// One document on its way to the reader.
+pub struct Document<'a> {
+    /// The way to it inside the item, outermost first: `part 2, report.zip, report.xml`. Empty for a bare file.
+    pub place: String,
+    /// What its first bytes promise.
+    pub kind: DocumentKind,
+    /// Its bytes, inflated as they are read. A limit or damage shows as an error that [`Fault::of`] understands.
+    pub content: &'a mut dyn Read,
+}
+
+/// What `unpack` says of an item besides the documents in it.
+#[derive(Clone, Debug, Default)]
+pub struct Unpacked {
+    /// The heads of the mail, where the item is one.
+    pub mail: Option<MailHead>,
+    /// Oddities of the containers: code and text (`gzip-trailing`, "2 bytes behind the gzip stream ignored").
+    pub notes: Vec<Note>,
+    /// Containers that could not be opened, each with its place. The rest of the item was read all the same.
+    pub faults: Vec<Fault>,
+    /// Where no document was found: why the item is no report, in words ("a bounce", "no attachment that could be a report").
+    pub no_report: Option<String>,
+}
+
+/// The head of a mail, as the ledger keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailHead {
+    /// The From address.
+    pub from: Option<String>,
+    /// The decoded Subject.
+    pub subject: Option<String>,
+    /// The Date, seconds since 1970-01-01 UTC.
+    pub date: Option<i64>,
+}
+
+/// Something odd about a container that did not keep it from being opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// A fixed word for the kind.
+    pub code: &'static str,
+    /// Where: like [`Document::place`].
+    pub place: String,
+    /// What was found and what was made of it.
+    pub text: String,
+}
+
+/// Why a container or document was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Fault {
+    /// A fixed word: a limit's name (`document_bytes`), or the damage (`gzip-damaged`, `zip-encrypted`).
+    pub code: &'static str,
+    /// Where: like [`Document::place`].
+    pub place: String,
+    /// What happened, where (byte offset), and the remedy.
+    pub text: String,
+}
+
+impl Fault {
+    /// Returns the fault that an [`std::io::Error`] from [`Document::content`] carries, if it carries one.
+    pub fn of(error: &std::io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// Wraps the fault for a `Read` implementation to return.
+    pub fn into_io(self) -> std::io::Error {
+        std::io::Error::other(self)
+    }
+}
