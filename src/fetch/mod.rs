@@ -1,9 +1,13 @@
 //! Where items come from: files, folders, maildirs, mboxes, standard input, IMAP. Knows nothing of what items hold.
 
+mod files;
+
 use std::fmt;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+
+pub use files::{FetchError, FileOptions, Survey, check_paths, items, survey};
 
 /// One thing handed in: a mail, or a bare file.
 #[derive(Debug)]

@@ -4,7 +4,35 @@ mod limits;
 
 use std::io::Read;
 
+use crate::fetch::{Content, Item};
+
 pub use limits::Limits;
+
+/// Opens `item` and calls `each` for every document in it, in order, streaming the document's bytes.
+///
+/// Never fails: what could not be opened is in [`Unpacked::faults`], and the rest is read all the same.
+pub fn unpack(item: &Item, _limits: &Limits, each: &mut dyn FnMut(Document<'_>)) -> Unpacked {
+    let mut content: Box<dyn Read + '_> = match &item.content {
+        Content::Bytes(bytes) if bytes.starts_with(&[0x1f, 0x8b]) => {
+            Box::new(flate2::read::MultiGzDecoder::new(bytes.as_slice()))
+        }
+        Content::Bytes(bytes) => Box::new(bytes.as_slice()),
+        Content::File { .. } | Content::Refused(_) => return Unpacked::default(),
+    };
+    each(Document { place: String::new(), kind: DocumentKind::Xml, promised: true, content: &mut content });
+    Unpacked::default()
+}
+
+/// Returns the domain that a `message/feedback-report` is about (RFC 5965 section 3.2 and RFC 6591: `Reported-Domain`).
+pub fn feedback_domain(_report: &[u8]) -> Option<String> {
+    None
+}
+
+/// Returns the domain of an SMTP TLS report (RFC 8460 section 4.4), or nothing where `json` is no such report or longer
+/// than `limit` bytes.
+pub fn tls_report_domain(_json: &mut dyn Read, _limit: u64) -> Option<String> {
+    None
+}
 
 /// What a document's first bytes promise, once every container around it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +48,17 @@ pub enum DocumentKind {
 }
 
 /// One document on its way to the reader.
+///
+/// A document of kind [`DocumentKind::Other`] is only handed on where it is [`Document::promised`]: something was
+/// announced as a report and is none, which is a rejection with a reason, not a mail to pass over.
 pub struct Document<'a> {
     /// The way to it inside the item, outermost first: `part 2, report.zip, report.xml`. Empty for a bare file.
     pub place: String,
     /// What its first bytes promise.
     pub kind: DocumentKind,
+    /// Whether a name, a type or the mail's subject announces an aggregate report. What is promised and turns out to be
+    /// something else is `rejected`; what is not promised and no report is `not-a-report`.
+    pub promised: bool,
     /// Its bytes, inflated as they are read. A limit or damage shows as an error that [`Fault::of`] understands.
     pub content: &'a mut dyn Read,
 }
@@ -37,6 +71,9 @@ pub struct Unpacked {
     /// Oddities of the containers: code and text (`gzip-trailing`, "2 bytes behind the gzip stream ignored").
     pub notes: Vec<Note>,
     /// Containers that could not be opened, each with its place. The rest of the item was read all the same.
+    ///
+    /// A fault that the caller met as an error of [`Document::content`] is not repeated here. One that showed only behind
+    /// the place where the caller stopped reading is, with the document's place: what was read of it is not to be kept.
     pub faults: Vec<Fault>,
     /// Where no document was found: why the item is no report, in words ("a bounce", "no attachment that could be a report").
     pub no_report: Option<String>,
