@@ -1,0 +1,10 @@
+//! What the corpus program writes: report corpora with their truth, the sample story, a clean domain, a labelled year.
+
+pub(crate) mod corpus;
+mod large;
+mod mail;
+mod pack;
+mod report;
+mod rng;
+
+pub(crate) use large::one_large;

@@ -1,0 +1,72 @@
+//! `dmarcase-corpus`: writes report corpora of any size with their truth, and the sample story of this repository.
+
+mod generator;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use generator::corpus::{Layout, Options};
+
+/// Writes DMARC report corpora with their truth. Same arguments, same reports.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes a corpus of any size, and `truth.json` with what a correct reader finds in it.
+    Corpus {
+        /// The folder to write.
+        out: PathBuf,
+        /// Reports, each once; duplicates and conflicts come on top.
+        #[arg(long)]
+        reports: u64,
+        /// Other seed, other corpus.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Policy domains.
+        #[arg(long, default_value_t = 20)]
+        domains: u64,
+        /// How the reports lie there.
+        #[arg(long, value_enum, default_value_t = Layout::Files)]
+        layout: Layout,
+        /// Percent of the reports that are sent twice.
+        #[arg(long, default_value_t = 1.0)]
+        dup: f64,
+        /// Mean records of a report; without it, as many as reporters of each kind send.
+        #[arg(long)]
+        records_per_report: Option<f64>,
+        /// Reports that come again with the same identity and another content.
+        #[arg(long, default_value_t = 0)]
+        conflicts: u64,
+    },
+    /// Writes one report of many records, gzip, as a stream.
+    OneLarge {
+        /// The `.xml.gz` file to write; its truth goes beside it.
+        out: PathBuf,
+        /// Its records.
+        #[arg(long)]
+        records: u64,
+        /// Other seed, other report.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+fn main() -> Result<()> {
+    let told = match Arguments::parse().command {
+        Command::Corpus { out, reports, seed, domains, layout, dup, records_per_report, conflicts } => {
+            let options = Options { reports, seed, domains, layout, dup, records_per_report, conflicts };
+            generator::corpus::write(&out, &options)?.to_string()
+        }
+        Command::OneLarge { out, records, seed } => generator::one_large(&out, records, seed)?.to_string(),
+    };
+    writeln!(std::io::stdout().lock(), "{told}")?;
+    Ok(())
+}
