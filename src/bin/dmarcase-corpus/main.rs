@@ -2,10 +2,11 @@
 
 mod generator;
 
+use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use generator::corpus::{Layout, Options};
@@ -46,6 +47,11 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         conflicts: u64,
     },
+    /// Writes the generated files of the sample story (`sample_reports/`).
+    Story {
+        /// The folder to write into.
+        out: PathBuf,
+    },
     /// Writes one report of many records, gzip, as a stream.
     OneLarge {
         /// The `.xml.gz` file to write; its truth goes beside it.
@@ -64,6 +70,16 @@ fn main() -> Result<()> {
         Command::Corpus { out, reports, seed, domains, layout, dup, records_per_report, conflicts } => {
             let options = Options { reports, seed, domains, layout, dup, records_per_report, conflicts };
             generator::corpus::write(&out, &options)?.to_string()
+        }
+        Command::Story { out } => {
+            let files = generator::story::files()?;
+            for file in &files {
+                let path = out.join(&file.path);
+                let folder = path.parent().unwrap_or(&out);
+                fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+                fs::write(&path, &file.bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            format!("{} files", files.len())
         }
         Command::OneLarge { out, records, seed } => generator::one_large(&out, records, seed)?.to_string(),
     };

@@ -13,7 +13,11 @@ use serde_json::{Value, json};
 
 use super::mail::{ReportMail, report_mail, to_mbox};
 use super::pack::pack;
-use super::report::{Container, Dkim, Head, Policy, Record, Reporter, Schema, Shape, Spf, write_report};
+use super::report::{Container, Dkim, Head, Policy, Record, Reporter, Shape, Spf, write_report};
+use super::reporters::{
+    BIG_SEARCH, CABLE_ISP, CLOUD_RELAY, ENTERPRISE_POST, FREUNDPOST, HOME_POST, MAIL_SHIELD, NEW_STANDARD, POCHTA,
+    PURPLE_MAIL, QUICK_MAIL,
+};
 use super::rng::Rng;
 
 /// How the reports of a corpus lie in its folder.
@@ -49,185 +53,20 @@ pub(crate) struct Options {
 const DAY: i64 = 86_400;
 /// 2025-01-01.
 const START: i64 = 1_735_689_600;
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n";
-
-const PLAIN: Reporter = Reporter {
-    org: "big-search.example",
-    email: "noreply-dmarc@big-search.example",
-    contact: Some("https://support.big-search.example/a/answer/2466580"),
-    submitter: "big-search.example",
-    schema: Schema::Plain,
-    declaration: DECLARATION,
-    indent: Some("  "),
-    version: true,
-    fo: false,
-    scope: false,
-    envelope_from: false,
-    envelope_to: None,
-    generator: None,
-    cut: 0,
-    closed: true,
-    container: Container::Zip,
-};
 
 /// The reporters, with their weight and how many records they send beyond the first.
 pub(super) const REPORTERS: [(Reporter, u32, f64); 11] = [
-    (PLAIN, 30, 9.0),
-    (
-        Reporter {
-            org: "Enterprise Post",
-            email: "dmarcreport@enterprise-post.example",
-            contact: None,
-            submitter: "enterprise-post.example",
-            schema: Schema::Xsi,
-            declaration: "<?xml version=\"1.0\"?>\n",
-            fo: true,
-            scope: true,
-            envelope_from: true,
-            envelope_to: Some("customer.example"),
-            closed: false,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        24,
-        6.0,
-    ),
-    (
-        Reporter {
-            org: "Home Post",
-            email: "dmarcreport@home-post.example",
-            contact: None,
-            submitter: "home-post.example",
-            schema: Schema::Xsi,
-            declaration: "<?xml version=\"1.0\"?>\n",
-            fo: true,
-            scope: true,
-            envelope_from: true,
-            envelope_to: Some("home-post.example"),
-            closed: false,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        8,
-        4.0,
-    ),
-    (
-        Reporter {
-            org: "Purple Mail",
-            email: "dmarchelp@purple-mail.example",
-            contact: None,
-            submitter: "purple-mail.example",
-            declaration: "<?xml version=\"1.0\"?>\n",
-            version: false,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        10,
-        5.0,
-    ),
-    (
-        Reporter {
-            org: "CLOUD-RELAY",
-            email: "postmaster@cloud-relay.example",
-            contact: None,
-            submitter: "cloud-relay.example",
-            envelope_from: true,
-            fo: true,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        8,
-        2.0,
-    ),
-    (
-        Reporter {
-            org: "Mail Shield",
-            email: "no-reply@eu.mail-shield.example",
-            contact: Some("postmaster@mail-shield.example"),
-            submitter: "mail-shield.example",
-            scope: true,
-            envelope_from: true,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        5,
-        3.0,
-    ),
-    (
-        Reporter {
-            org: "Pochta",
-            email: "dmarc@pochta.example",
-            contact: Some("https://help.pochta.example/dmarc"),
-            submitter: "pochta.example",
-            declaration: "",
-            indent: None,
-            cut: -10_800,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        3,
-        2.0,
-    ),
-    (
-        Reporter {
-            org: "FREUNDPOST",
-            email: "noreply-dmarc@freundpost.example",
-            contact: Some("https://postmaster.freundpost.example/en/case?c=r2002&x=1"),
-            submitter: "freundpost.example",
-            indent: Some("\t"),
-            envelope_from: true,
-            cut: -7_200,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        4,
-        2.0,
-    ),
-    (
-        Reporter {
-            org: "Quick Mail Pty Ltd",
-            email: "reports@quick-mail.example",
-            contact: None,
-            submitter: "quick-mail.example",
-            schema: Schema::Rfc7489,
-            scope: true,
-            envelope_from: true,
-            fo: true,
-            container: Container::Gz,
-            ..PLAIN
-        },
-        3,
-        1.0,
-    ),
-    (
-        Reporter {
-            org: "cable-isp.example",
-            email: "dmarc-noreply@alerts.cable-isp.example",
-            contact: None,
-            submitter: "cable-isp.example",
-            indent: Some("    "),
-            container: Container::Gz,
-            ..PLAIN
-        },
-        3,
-        2.0,
-    ),
-    (
-        Reporter {
-            org: "new-standard.example",
-            email: "dmarc@new-standard.example",
-            contact: None,
-            submitter: "new-standard.example",
-            schema: Schema::Rfc9990,
-            scope: true,
-            envelope_from: true,
-            generator: Some("aggregator 2.1"),
-            container: Container::Xml,
-            ..PLAIN
-        },
-        2,
-        3.0,
-    ),
+    (BIG_SEARCH, 30, 9.0),
+    (ENTERPRISE_POST, 24, 6.0),
+    (HOME_POST, 8, 4.0),
+    (PURPLE_MAIL, 10, 5.0),
+    (CLOUD_RELAY, 8, 2.0),
+    (MAIL_SHIELD, 5, 3.0),
+    (POCHTA, 3, 2.0),
+    (FREUNDPOST, 4, 2.0),
+    (QUICK_MAIL, 3, 1.0),
+    (CABLE_ISP, 3, 2.0),
+    (NEW_STANDARD, 2, 3.0),
 ];
 
 /// Where a sender's addresses lie.

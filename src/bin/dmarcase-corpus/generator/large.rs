@@ -18,7 +18,7 @@ pub(crate) fn one_large(out: &Path, records: u64, seed: u64) -> Result<Value> {
     let file = BufWriter::new(File::create(out).with_context(|| format!("cannot write {}", out.display()))?);
     let mut gzip = GzBuilder::new().mtime(0).operating_system(255).write(file, Compression::new(6));
     let mut rng = Rng::new(seed, 0);
-    let domain = Domain::new(0);
+    let domain = Domain::new(2);
     let (reporter, _, _) = &REPORTERS[1];
     let begin = 1_735_689_600;
     let id = format!("large-{records}-{seed}");

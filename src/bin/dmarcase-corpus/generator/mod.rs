@@ -5,6 +5,8 @@ mod large;
 mod mail;
 mod pack;
 mod report;
+mod reporters;
 mod rng;
+pub(crate) mod story;
 
 pub(crate) use large::one_large;
