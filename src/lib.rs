@@ -11,7 +11,14 @@
 //!
 //! `pipeline` joins the first four; `commands` has one thin file per command.
 
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod fetch;
+pub mod log;
 pub mod parse;
+pub mod pipeline;
+pub mod print;
+pub mod query;
+pub mod store;
 pub mod unpack;

@@ -87,6 +87,13 @@ impl Config {
         Ok(Self::default())
     }
 
+    /// Returns the store's path: a relative one counts from the config's folder.
+    pub fn store_path(&self) -> Option<PathBuf> {
+        let path = self.store.path.as_ref()?;
+        let folder = self.path.as_deref().and_then(Path::parent);
+        Some(folder.map_or_else(|| path.clone(), |folder| folder.join(path)))
+    }
+
     fn places() -> Vec<PathBuf> {
         let user = std::env::var_os("XDG_CONFIG_HOME")
             .map(PathBuf::from)

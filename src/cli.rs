@@ -1,0 +1,80 @@
+//! The command line: every flag, as written. What flags mean is decided by the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::print::Format;
+
+/// DMARC aggregate reports, from the mailbox to the evidence file of an escalation.
+#[derive(Debug, Parser)]
+#[command(name = "dmarcase", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dmarcase import reports/                read a folder, maildir, mbox, .eml, .xml, .gz or .zip into the store
+  dmarcase rates --by week --since 3mo    pass rates of the last three months
+  dmarcase sql \"FROM daily LIMIT 10\"      any question, in SQL over documented views
+
+Exit status: 0 done; 1 failed, nothing half-done; 2 wrong usage; 3 findings at or above the asked severity.";
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The store, one DuckDB file [default: the config's, else dmarcase/dmarcase.duckdb in the user's data folder]
+    #[arg(long, global = true, env = "DMARCASE_DB", value_name = "PATH")]
+    pub db: Option<PathBuf>,
+    /// The config [default: ./dmarcase.toml, the user's config folder, /etc/dmarcase/dmarcase.toml]
+    #[arg(long, global = true, env = "DMARCASE_CONFIG", value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// How to write the answer
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Say more on standard error; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only errors on standard error
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Seconds to wait for a store that another process holds
+    #[arg(long, global = true, default_value = "10", value_name = "SECONDS")]
+    pub wait: f64,
+    /// Show no progress line
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read reports from files, folders, maildirs, mboxes or standard input into the store
+    Import(commands::ImportArgs),
+    /// Pass rates, by domain, day, week, month, reporter, sender, header-from, source or selector
+    Rates(commands::RatesArgs),
+    /// Show one report, whole
+    Report(commands::ReportArgs),
+    /// Ask the store in SQL, read-only
+    Sql(commands::SqlArgs),
+    /// Write records or a view to a Parquet, CSV or JSON lines file
+    Export(commands::ExportArgs),
+    /// Say how the store is: size, days, last runs, mailboxes, rejected items
+    Status(commands::StatusArgs),
+    /// Read the rejected items again
+    Retry(commands::RetryArgs),
+    /// Write a shell completion script
+    Completions(commands::CompletionsArgs),
+    /// Write the manual page
+    Man,
+    /// Write the JSON Schemas of all answers into a folder
+    #[command(hide = true)]
+    Schemas(commands::SchemasArgs),
+}

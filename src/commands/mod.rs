@@ -1,0 +1,130 @@
+//! One thin file per command: its arguments and `run`.
+
+mod completions;
+mod export;
+mod import;
+mod rates;
+mod report;
+mod retry;
+mod schemas;
+mod sql;
+mod status;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{NaiveDate, Utc};
+
+pub use completions::CompletionsArgs;
+pub use export::ExportArgs;
+pub use import::{ImportAnswer, ImportArgs};
+pub use rates::RatesArgs;
+pub use report::ReportArgs;
+pub use retry::RetryArgs;
+pub use schemas::{SchemasArgs, schemas};
+pub use sql::SqlArgs;
+pub use status::StatusArgs;
+
+use crate::cli::{Command, Global};
+use crate::config::Config;
+use crate::print::{Answer, Format, Output};
+use crate::store::{Access, Store};
+
+/// How a command ended, when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Done, with findings at or above the asked severity.
+    Findings,
+}
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// The config.
+    pub config: Config,
+    /// The store's file.
+    pub db: PathBuf,
+    /// How long to wait for it.
+    pub wait: Duration,
+    /// Where answers go, and how.
+    pub output: Output,
+    /// Whether long work shows a progress line.
+    pub progress: bool,
+    /// Today's UTC date, for periods without `--as-of`.
+    pub today: NaiveDate,
+}
+
+impl Context {
+    /// Resolves the flags of every command.
+    ///
+    /// # Errors
+    /// The config cannot be read.
+    pub fn new(global: &Global) -> anyhow::Result<Self> {
+        use std::io::IsTerminal;
+        let config = Config::find(global.config.as_deref())?;
+        let db = match (&global.db, config.store_path()) {
+            (Some(path), _) => path.clone(),
+            (None, Some(path)) => path,
+            (None, None) => default_db()?,
+        };
+        let wait = Duration::try_from_secs_f64(global.wait).context("--wait takes a number of seconds, 0 or more")?;
+        let colour = global.format == Format::Table
+            && std::io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Ok(Self {
+            config,
+            db,
+            wait,
+            output: Output { format: global.format, colour },
+            progress: !global.no_progress && !global.quiet,
+            today: Utc::now().date_naive(),
+        })
+    }
+
+    /// Opens the store for reading.
+    ///
+    /// # Errors
+    /// Absent, locked, or no store of this version.
+    pub fn read(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.db, Access::Read, self.wait)?)
+    }
+
+    /// Writes an answer to standard output.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn answer<A: Answer>(&self, answer: &A) -> anyhow::Result<()> {
+        self.output.answer(answer).context("writing the answer")
+    }
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// The command failed; nothing is half-done.
+pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
+    let context = Context::new(global)?;
+    match command {
+        Command::Import(args) => import::run(&context, &args),
+        Command::Rates(args) => rates::run(&context, &args),
+        Command::Report(args) => report::run(&context, &args),
+        Command::Sql(args) => sql::run(&context, &args),
+        Command::Export(args) => export::run(&context, &args),
+        Command::Status(args) => status::run(&context, &args),
+        Command::Retry(args) => retry::run(&context, &args),
+        Command::Completions(args) => completions::run(&context, &args),
+        Command::Man => completions::man(&context),
+        Command::Schemas(args) => schemas::run(&args),
+    }
+}
+
+/// The platform's place for a user's data (XDG base directories).
+fn default_db() -> anyhow::Result<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let folder = data.or_else(home).context("there is no home folder: say where the store is with --db PATH")?;
+    Ok(folder.join("dmarcase/dmarcase.duckdb"))
+}

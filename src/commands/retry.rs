@@ -1,0 +1,52 @@
+//! `retry`: the rejected items, read again, after an upgrade or a change of the limits.
+
+use std::path::PathBuf;
+
+use chrono::DateTime;
+
+use super::import::ingest;
+use super::{Context, Exit};
+use crate::fetch::{Content, Item, Origin};
+use crate::store::{Access, Store, StoreError, kept_item, rejected_items};
+
+/// Arguments of `retry`.
+#[derive(Debug, clap::Args)]
+pub struct RetryArgs {
+    /// Exit with status 3 where an item is still rejected
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Runs `retry`.
+pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
+    let store = Store::open(&context.db, Access::Read, context.wait)?;
+    let list = rejected_items(store.connection())?;
+    drop(store);
+    ingest(
+        context,
+        "retry",
+        args.strict,
+        || None,
+        |feeder| {
+            for one in list {
+                // The writer needs the store between items, so it is not held.
+                let store = Store::open(&context.db, Access::Read, context.wait)?;
+                let bytes = kept_item(store.connection(), &one.content_hash)?;
+                drop(store);
+                let content = match (bytes, &one.origin) {
+                    (Some(bytes), _) => Content::Bytes(bytes),
+                    (None, Origin::File { path, member: None }) => match std::fs::metadata(path) {
+                        Ok(meta) => Content::File { path: PathBuf::from(path), size: meta.len() },
+                        Err(_) => continue,
+                    },
+                    (None, _) => continue,
+                };
+                let received_at = one.received_at.and_then(|at| DateTime::from_timestamp(at, 0));
+                if feeder.item(Item { origin: one.origin, content, received_at }).is_err() {
+                    break;
+                }
+            }
+            Ok::<(), StoreError>(())
+        },
+    )
+}

@@ -1,0 +1,37 @@
+//! `schemas DIR`: the JSON Schema of every answer, generated from its type.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use schemars::{Schema, schema_for};
+
+use super::{Exit, ImportAnswer};
+use crate::query::{Rates, ReportView, Status};
+
+/// Arguments of `schemas`.
+#[derive(Debug, clap::Args)]
+pub struct SchemasArgs {
+    /// The folder
+    pub folder: PathBuf,
+}
+
+/// Returns every answer's name and schema; the files of schemas/json.
+pub fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("import", schema_for!(ImportAnswer)),
+        ("rates", schema_for!(Rates)),
+        ("report", schema_for!(ReportView)),
+        ("status", schema_for!(Status)),
+    ]
+}
+
+/// Runs `schemas`.
+pub(super) fn run(args: &SchemasArgs) -> anyhow::Result<Exit> {
+    std::fs::create_dir_all(&args.folder).with_context(|| format!("making {}", args.folder.display()))?;
+    for (name, schema) in schemas() {
+        let path = args.folder.join(format!("{name}.json"));
+        let text = serde_json::to_string_pretty(&schema)? + "\n";
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,108 @@
+//! `sql [QUERY]`: any question, read-only; a prompt on a terminal.
+
+use std::io::{IsTerminal, Read, Write};
+
+use anyhow::Context as _;
+use duckdb::Connection;
+use rustyline::error::ReadlineError;
+
+use super::{Context, Exit};
+use crate::print::{Format, RowWriter};
+use crate::query::{self, Files, SqlError};
+
+/// Arguments of `sql`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Views to begin with: record_full (one row per record, in words), daily, dkim_results, spf_results, policy_latest.
+  dmarcase sql \"DESCRIBE record_full\"
+  dmarcase sql \"SELECT sender, sum(messages) FROM record_full WHERE NOT dmarc_pass GROUP BY ALL ORDER BY 2 DESC\"")]
+pub struct SqlArgs {
+    /// The statement; read from standard input, or asked for at a prompt, where it is not given
+    pub query: Option<String>,
+    /// Let the statement read and write files
+    #[arg(long)]
+    pub allow_files: bool,
+}
+
+/// Runs `sql`.
+pub(super) fn run(context: &Context, args: &SqlArgs) -> anyhow::Result<Exit> {
+    let store = context.read()?;
+    let connection = store.connection();
+    // Sessions differ in their time zone, answers must not. An engine without time zones is in UTC anyway.
+    connection.execute_batch("SET TimeZone = 'UTC'").ok();
+    if context.output.format == Format::Parquet {
+        let statement = given(args)?.context("--format parquet needs the statement as an argument")?;
+        parquet(context, connection, args, &statement)?;
+        return Ok(Exit::Done);
+    }
+    query::lock_down(connection, if args.allow_files { Files::All } else { Files::None })?;
+    match given(args)? {
+        Some(statement) => one(context, connection, &statement)?,
+        None => prompt(context, connection)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the statement from the arguments, or from standard input where that is no terminal.
+fn given(args: &SqlArgs) -> anyhow::Result<Option<String>> {
+    if args.query.is_some() {
+        return Ok(args.query.clone());
+    }
+    if std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut statement = String::new();
+    std::io::stdin().read_to_string(&mut statement).context("reading the statement from standard input")?;
+    Ok(Some(statement))
+}
+
+fn one(context: &Context, connection: &Connection, statement: &str) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut rows = RowWriter::new(&mut out, context.output.format, context.output.colour);
+    let done = query::sql(connection, statement, &mut rows)
+        .and_then(|()| rows.end().map_err(SqlError::from))
+        .and_then(|()| out.flush().map_err(SqlError::from));
+    match done {
+        // A reader that has seen enough is no error.
+        Err(SqlError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn parquet(context: &Context, connection: &Connection, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
+    let path = std::env::temp_dir().join(format!("dmarcase-{}.parquet", std::process::id()));
+    query::lock_down(connection, if args.allow_files { Files::All } else { Files::Only(&path) })?;
+    let written = query::sql_to_parquet(connection, statement, &path).map_err(anyhow::Error::from).and_then(|()| {
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        context.output.raw(&bytes).context("writing the result")
+    });
+    std::fs::remove_file(&path).ok();
+    written
+}
+
+/// Asks for statements until the end of input. A wrong one is told and the prompt goes on.
+fn prompt(context: &Context, connection: &Connection) -> anyhow::Result<()> {
+    let mut editor = rustyline::DefaultEditor::new().context("starting the prompt")?;
+    let mut statement = String::new();
+    loop {
+        let sign = if statement.is_empty() { "dmarcase> " } else { "      ..> " };
+        match editor.readline(sign) {
+            Ok(line) => {
+                statement.push_str(&line);
+                statement.push('\n');
+                let whole = statement.trim();
+                if whole.is_empty() || !whole.ends_with(';') {
+                    continue;
+                }
+                editor.add_history_entry(whole).ok();
+                if let Err(error) = one(context, connection, whole) {
+                    writeln!(std::io::stderr(), "{error:#}").ok();
+                }
+                statement.clear();
+            }
+            Err(ReadlineError::Interrupted) => statement.clear(),
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(error).context("reading the prompt"),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `status`: how the store is.
+
+use super::{Context, Exit};
+use crate::query;
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// List the rejected and conflicting items, newest first
+    #[arg(long)]
+    pub rejected: bool,
+    /// How many of them to list
+    #[arg(long, default_value = "100", value_name = "N")]
+    pub limit: u32,
+    /// Exit with status 3 where a mailbox had no successful poll for this long, such as 26h or 2d
+    #[arg(long, value_name = "AGE")]
+    pub fail_if_older: Option<String>,
+}
+
+/// Runs `status`.
+pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> {
+    let oldest = args.fail_if_older.as_deref().map(age).transpose()?;
+    let store = context.read()?;
+    let entries = if args.rejected { args.limit } else { 0 };
+    let status = query::status(store.connection(), store.path(), entries, 5)?;
+    context.answer(&status)?;
+    let now = chrono::Utc::now();
+    let stale = |last: Option<chrono::DateTime<chrono::Utc>>, oldest| last.is_none_or(|at| now - at > oldest);
+    let late = oldest.is_some_and(|oldest| {
+        status.mailboxes.is_empty() || status.mailboxes.iter().any(|mailbox| stale(mailbox.last_success_at, oldest))
+    });
+    Ok(if late { Exit::Findings } else { Exit::Done })
+}
+
+/// Reads an age such as 90m, 26h or 2d.
+fn age(text: &str) -> anyhow::Result<chrono::TimeDelta> {
+    let wrong = || anyhow::anyhow!("--fail-if-older takes an age such as 90m, 26h or 2d, not `{text}`");
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(at);
+    let number: i64 = number.parse().map_err(|_| wrong())?;
+    let age = match unit {
+        "m" => chrono::TimeDelta::try_minutes(number),
+        "h" => chrono::TimeDelta::try_hours(number),
+        "d" => chrono::TimeDelta::try_days(number),
+        _ => None,
+    };
+    age.ok_or_else(wrong)
+}

@@ -1,0 +1,293 @@
+//! Joins fetch → unpack → parse → store: a feeder, a pool of workers, one writer, and the order of shutdown.
+//!
+//! Items are numbered as they are fed, read in parallel, and committed in their order, so that which of two equal
+//! reports is the first does not depend on the machine. Bytes in flight are bounded: whoever feeds waits.
+
+mod budget;
+mod read;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::fetch::Item;
+use crate::store::{Batch, Committed, Counts, Found, MailboxPosition, ReadItem, StoreError, Writer};
+use crate::unpack::Limits;
+use budget::Budget;
+pub use read::ItemReader;
+
+/// How a pipeline is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What strangers may make it do.
+    pub limits: Limits,
+    /// Threads that read items.
+    pub workers: usize,
+    /// Longest time that read items wait for their commit.
+    pub commit_every: Duration,
+}
+
+/// Bytes of items fed and not yet committed.
+const IN_FLIGHT: u64 = 32 << 20;
+/// Bytes of items that make a batch.
+const BATCH_BYTES: u64 = 12 << 20;
+/// Records that make a batch.
+const BATCH_RECORDS: usize = 200_000;
+/// Bytes and items of one hand-over to a worker: enough to make waking it worth while.
+const JOB_BYTES: u64 = 256 << 10;
+const JOB_ITEMS: usize = 64;
+
+impl Options {
+    /// Uses every core, and commits at least every ten seconds.
+    pub fn new(limits: &Limits) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { limits: limits.clone(), workers, commit_every: Duration::from_secs(10) }
+    }
+}
+
+/// How far a run is, for a progress display. Written by the pipeline, read by anybody.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Items read.
+    pub items: AtomicU64,
+    /// Their bytes.
+    pub bytes: AtomicU64,
+    /// Records read.
+    pub records: AtomicU64,
+    /// Set from outside to end the run after what is in flight.
+    pub stop: AtomicBool,
+}
+
+/// Why a run ended early. What was committed before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError<E: std::error::Error + 'static> {
+    /// Items could not be fetched.
+    #[error(transparent)]
+    Fetch(E),
+    /// The store could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody asked for the end.
+    #[error("interrupted: {items} items are in the store, run the same command again to complete it")]
+    Interrupted {
+        /// Items committed.
+        items: u64,
+    },
+}
+
+/// What workers are given.
+struct Job {
+    number: u64,
+    items: Vec<Item>,
+    positions: Vec<MailboxPosition>,
+    bytes: u64,
+}
+
+/// What workers give back.
+struct Done {
+    number: u64,
+    items: Vec<ReadItem>,
+    positions: Vec<MailboxPosition>,
+    bytes: u64,
+}
+
+/// Nothing more is taken: the run is being stopped, or the writer has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the run is ending")]
+pub struct Ending;
+
+/// Takes items from whoever fetches them.
+pub struct Feeder<'a> {
+    jobs: Sender<Job>,
+    budget: &'a Budget,
+    progress: &'a Progress,
+    job: Job,
+}
+
+impl Feeder<'_> {
+    /// Hands over an item; waits while too much is in flight.
+    ///
+    /// # Errors
+    /// The run is ending: feed no more.
+    pub fn item(&mut self, item: Item) -> Result<(), Ending> {
+        // An item costs at least its ledger row.
+        let cost = item.size().clamp(1 << 10, IN_FLIGHT / 2);
+        if !self.job.items.is_empty() && (self.job.bytes + cost > JOB_BYTES || self.job.items.len() == JOB_ITEMS) {
+            self.hand_over()?;
+        }
+        if self.progress.stop.load(Ordering::Relaxed) {
+            return Err(Ending);
+        }
+        self.job.bytes += cost;
+        self.job.items.push(item);
+        Ok(())
+    }
+
+    /// Says that every item of a folder up to a UID has been handed over: the position moves there with their commit.
+    pub fn position(&mut self, position: MailboxPosition) {
+        self.job.positions.push(position);
+    }
+
+    /// Hands over what has gathered, without waiting for more.
+    ///
+    /// # Errors
+    /// The run is ending: feed no more.
+    pub fn hand_over(&mut self) -> Result<(), Ending> {
+        if self.job.items.is_empty() && self.job.positions.is_empty() {
+            return Ok(());
+        }
+        if !self.budget.take(self.job.bytes) {
+            return Err(Ending);
+        }
+        let next = Job { number: self.job.number + 1, items: Vec::new(), positions: Vec::new(), bytes: 0 };
+        let job = std::mem::replace(&mut self.job, next);
+        self.jobs.send(job).map_err(|_| Ending)
+    }
+}
+
+/// Runs one import, fetch or retry to its end: feeds, reads, commits, and ends the run in the store.
+///
+/// `committed` is told of every item once it is in the store, in order, on the writer's thread.
+///
+/// # Errors
+/// Fetching failed, the store failed, or `progress.stop` was set. All that was committed stays.
+pub fn run<E: std::error::Error + Send + 'static>(
+    mut writer: Writer,
+    options: &Options,
+    progress: &Progress,
+    feed: impl FnOnce(&mut Feeder<'_>) -> Result<(), E> + Send,
+    committed: &mut (dyn FnMut(&[Committed]) + Send),
+) -> Result<Counts, PipelineError<E>> {
+    let budget = Budget::new(IN_FLIGHT);
+    let (jobs, taken) = crossbeam_channel::unbounded::<Job>();
+    let (given, done) = crossbeam_channel::unbounded::<Done>();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.workers.max(1) + 1).build();
+    let Ok(pool) = pool else {
+        return Err(PipelineError::Store(StoreError::Unopened {
+            path: std::path::PathBuf::new(),
+            text: "the system gives no more threads".to_owned(),
+        }));
+    };
+    let (fed, written) = pool.in_place_scope(|scope| {
+        let (result, outcome) = crossbeam_channel::bounded(1);
+        let (writer, budget) = (&mut writer, &budget);
+        scope.spawn(move |_| {
+            let written = write_all(writer, options, &done, budget, committed);
+            if written.is_err() {
+                // Whoever feeds may be waiting for room that will never come.
+                budget.close();
+            }
+            result.send(written).ok();
+        });
+        for _ in 0..options.workers.max(1) {
+            let (taken, given) = (taken.clone(), given.clone());
+            scope.spawn(move |_| work(&options.limits, progress, &taken, &given));
+        }
+        drop((taken, given));
+        let job = Job { number: 0, items: Vec::new(), positions: Vec::new(), bytes: 0 };
+        let mut feeder = Feeder { jobs, budget, progress, job };
+        let fed = feed(&mut feeder);
+        feeder.hand_over().ok();
+        drop(feeder);
+        (fed, outcome.recv().unwrap_or(Ok(())))
+    });
+    let result = match (fed, written) {
+        (_, Err(error)) => Err(PipelineError::Store(error)),
+        (Err(error), Ok(())) => Err(PipelineError::Fetch(error)),
+        (Ok(()), Ok(())) if progress.stop.load(Ordering::Relaxed) => {
+            Err(PipelineError::Interrupted { items: writer.counts().items })
+        }
+        (Ok(()), Ok(())) => Ok(()),
+    };
+    let said = result.as_ref().err().map(ToString::to_string);
+    let ended = writer.end(said.as_deref());
+    result?;
+    Ok(ended?)
+}
+
+fn work(limits: &Limits, progress: &Progress, jobs: &Receiver<Job>, given: &Sender<Done>) {
+    let mut reader = ItemReader::new(limits);
+    for job in jobs {
+        let mut items = Vec::with_capacity(job.items.len());
+        for item in job.items {
+            let size = item.size();
+            let read = reader.read(item);
+            progress.items.fetch_add(1, Ordering::Relaxed);
+            progress.bytes.fetch_add(size, Ordering::Relaxed);
+            progress.records.fetch_add(records(&read) as u64, Ordering::Relaxed);
+            items.push(read);
+        }
+        let done = Done { number: job.number, items, positions: job.positions, bytes: job.bytes };
+        if given.send(done).is_err() {
+            return;
+        }
+    }
+}
+
+/// Puts what workers give back into order, and commits it in batches.
+fn write_all(
+    writer: &mut Writer,
+    options: &Options,
+    done: &Receiver<Done>,
+    budget: &Budget,
+    committed: &mut (dyn FnMut(&[Committed]) + Send),
+) -> Result<(), StoreError> {
+    let mut early: BTreeMap<u64, Done> = BTreeMap::new();
+    let mut next = 0;
+    let mut batch = Batch::default();
+    let (mut bytes, mut held) = (0, 0);
+    let mut since = Instant::now();
+    loop {
+        let patience = if bytes == 0 && batch.positions.is_empty() {
+            Duration::from_secs(3600)
+        } else {
+            options.commit_every.saturating_sub(since.elapsed())
+        };
+        let over = match done.recv_timeout(patience) {
+            Ok(given) => {
+                early.insert(given.number, given);
+                false
+            }
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => true,
+        };
+        while let Some(given) = early.remove(&next) {
+            if bytes == 0 {
+                since = Instant::now();
+            }
+            next += 1;
+            bytes += given.bytes;
+            held += given.items.iter().map(records).sum::<usize>();
+            batch.items.extend(given.items);
+            batch.positions.extend(given.positions);
+            if bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
+                break;
+            }
+        }
+        let late = since.elapsed() >= options.commit_every;
+        if over || late || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
+            if !batch.items.is_empty() || !batch.positions.is_empty() {
+                let told = writer.commit(&batch)?;
+                committed(&told);
+                batch = Batch::default();
+                budget.give(bytes);
+                (bytes, held) = (0, 0);
+            }
+            since = Instant::now();
+        }
+        if over && early.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns the records of an item's reports.
+fn records(item: &ReadItem) -> usize {
+    let each = item.documents.iter().map(|document| match &document.found {
+        Found::Report { report, .. } => report.records.len(),
+        _ => 0,
+    });
+    each.sum()
+}

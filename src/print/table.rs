@@ -1,0 +1,77 @@
+//! Pages as aligned text for people.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+
+use super::{Block, Cell, Page, Table, count, percent, plain};
+
+/// Widest table. Pipes and terminals get the same text.
+const WIDTH: u16 = 100;
+
+pub(super) fn write(page: &Page, colour: bool, out: &mut dyn Write) -> io::Result<()> {
+    write_within(page, Some(WIDTH), colour, out)
+}
+
+/// Writes tables as wide as their text: what a statement asked for is not folded.
+pub(super) fn write_wide(page: &Page, colour: bool, out: &mut dyn Write) -> io::Result<()> {
+    write_within(page, None, colour, out)
+}
+
+fn write_within(page: &Page, width: Option<u16>, colour: bool, out: &mut dyn Write) -> io::Result<()> {
+    for block in &page.blocks {
+        match block {
+            Block::Heading(text) if colour => writeln!(out, "\x1b[1m{}\x1b[0m", plain(text))?,
+            Block::Heading(text) | Block::Line(text) => writeln!(out, "{}", plain(text))?,
+            Block::Table(table) => write_table(table, width, colour, out)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Write) -> io::Result<()> {
+    let shown: Vec<usize> =
+        table.columns.iter().enumerate().filter(|(_, c)| !c.heading.is_empty()).map(|(at, _)| at).collect();
+    let mut laid = comfy_table::Table::new();
+    laid.load_preset(presets::NOTHING);
+    if let Some(width) = width {
+        laid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    let number = |at: usize| {
+        table.rows.iter().filter_map(|row| row.get(at)).find(|c| **c != Cell::Empty).is_some_and(Cell::is_number)
+    };
+    let heading = |at: &usize| {
+        let text = table.columns.get(*at).map_or("", |column| &*column.heading);
+        let cell = comfy_table::Cell::new(text).set_alignment(side(number(*at)));
+        if colour { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }
+    };
+    laid.set_header(shown.iter().map(heading));
+    for row in &table.rows {
+        let cells = shown.iter().filter_map(|at| row.get(*at).map(|cell| (at, cell)));
+        laid.add_row(cells.map(|(at, cell)| comfy_table::Cell::new(show(cell)).set_alignment(side(number(*at)))));
+    }
+    if colour {
+        laid.enforce_styling();
+    } else {
+        laid.force_no_tty();
+    }
+    for line in laid.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+const fn side(number: bool) -> CellAlignment {
+    if number { CellAlignment::Right } else { CellAlignment::Left }
+}
+
+/// Returns a cell as people read it.
+pub(super) fn show(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => plain(text).into_owned(),
+        Cell::Count(number) => count(*number),
+        Cell::Rate(rate) => percent(*rate),
+        Cell::Number(number) => number.clone(),
+        Cell::Empty => "–".to_owned(),
+    }
+}

@@ -1,0 +1,60 @@
+//! Numbers and strangers' text, as people read them.
+
+use std::borrow::Cow;
+
+/// Returns a count with its thousands set apart: 1,234,567.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a fraction as a percentage with two digits, or a dash where there was nothing to divide by.
+///
+/// What is not all is never shown as 100.00%, and what is not nothing never as 0.00%.
+pub fn percent(rate: Option<f64>) -> String {
+    let Some(rate) = rate else { return "–".to_owned() };
+    let shown = rate * 100.0;
+    if rate < 1.0 && shown > 99.99 {
+        return "99.99%".to_owned();
+    }
+    if rate > 0.0 && shown < 0.01 {
+        return "<0.01%".to_owned();
+    }
+    format!("{shown:.2}%")
+}
+
+/// Returns a size in the unit that keeps it short.
+pub fn bytes(number: u64) -> String {
+    match number {
+        0..1_000 => format!("{number} B"),
+        1_000..1_000_000 => format!("{:.1} kB", number as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", number as f64 / 1e6),
+        _ => format!("{:.2} GB", number as f64 / 1e9),
+    }
+}
+
+/// Returns a duration in seconds, as precise as it is worth.
+pub fn seconds(number: f64) -> String {
+    if number < 10.0 { format!("{number:.2} s") } else { format!("{number:.0} s") }
+}
+
+/// Returns text without what could steer a terminal: control characters and bidirectional overrides.
+///
+/// Reporters' names, comments and SMTP replies come from strangers.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    };
+    if text.contains(harmful) {
+        Cow::Owned(text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}

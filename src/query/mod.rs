@@ -1,0 +1,21 @@
+//! Questions to the store. Each answer is one typed value; nothing here formats.
+
+mod export;
+mod rates;
+mod report;
+mod scope;
+mod sql;
+mod status;
+
+pub use export::export;
+pub use rates::{RateBy, RateRow, Rates, Totals, rates};
+pub use report::{ReportView, report};
+pub use scope::{PeriodArgs, QueryError, Scope, Span};
+pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
+pub use status::{Status, status};
+
+/// Divides messages by messages; `None` where there are none, since a share of nothing is no share.
+pub fn share(part: u64, whole: u64) -> Option<f64> {
+    // Six digits tell one message in a million, and spare programs the noise of binary fractions.
+    (whole > 0).then(|| (part as f64 / whole as f64 * 1e6).round() / 1e6)
+}

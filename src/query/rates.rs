@@ -1,0 +1,282 @@
+//! Pass rates: messages that pass DMARC over all messages, by whatever one asks.
+
+use chrono::NaiveDate;
+use duckdb::{Connection, Row};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{QueryError, Scope, share};
+
+/// What the rows of [`Rates`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum RateBy {
+    /// A policy domain.
+    Domain,
+    /// A report day.
+    Day,
+    /// A week, named by its Monday.
+    Week,
+    /// A month, named by its first day.
+    Month,
+    /// A reporter.
+    Reporter,
+    /// A sender: approved, recognised, or named by evidence; else the source itself.
+    Sender,
+    /// A header-from domain.
+    HeaderFrom,
+    /// A source.
+    Source,
+    /// A DKIM selector with its domain. A message with two signatures counts under both.
+    Selector,
+}
+
+/// Pass rates of a period.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Rates {
+    /// First report day.
+    pub since: NaiveDate,
+    /// Last report day, inclusive.
+    pub until: NaiveDate,
+    /// What the rows are.
+    pub by: RateBy,
+    /// Most messages first; days, weeks and months in their order.
+    pub rows: Vec<RateRow>,
+    /// All of it, each message once.
+    pub total: Totals,
+}
+
+/// One row: its name under the key that `by` names.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RateRow {
+    /// The policy domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The report day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
+    /// The Monday of the week.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub week: Option<String>,
+    /// The first day of the month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
+    /// The reporter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<String>,
+    /// The sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// The header-from domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_from: Option<String>,
+    /// The source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The selector, as `selector._domainkey.domain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// Its counts and rates.
+    #[serde(flatten)]
+    pub totals: Totals,
+}
+
+/// Counts and rates of some records.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Totals {
+    /// Reports that the records are from.
+    pub reports: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Messages that pass DMARC.
+    pub dmarc_pass: u64,
+    /// `dmarc_pass` over `messages`; null where there are no messages.
+    pub pass_rate: Option<f64>,
+    /// Messages that are DKIM aligned.
+    pub dkim_aligned: u64,
+    /// Messages that are SPF aligned.
+    pub spf_aligned: u64,
+    /// `dkim_aligned` over `messages`.
+    pub dkim_rate: Option<f64>,
+    /// `spf_aligned` over `messages`.
+    pub spf_rate: Option<f64>,
+    /// Messages that were quarantined.
+    pub quarantined: u64,
+    /// Messages that were rejected.
+    pub rejected: u64,
+    /// Distinct sources.
+    pub sources: u64,
+}
+
+impl RateBy {
+    /// Returns the key of the row's name in JSON and CSV.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Reporter => "reporter",
+            Self::Sender => "sender",
+            Self::HeaderFrom => "header_from",
+            Self::Source => "source",
+            Self::Selector => "selector",
+        }
+    }
+
+    /// The rows that are grouped: a key that is cheap to group by, from `record r` and what must be joined to it.
+    const fn base(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Domain => ("r.policy_domain", "record r"),
+            Self::Day => ("r.report_day", "record r"),
+            Self::Week => ("date_trunc('week', r.report_day)", "record r"),
+            Self::Month => ("date_trunc('month', r.report_day)", "record r"),
+            Self::Reporter => ("p.reporter", "record r JOIN report p USING (report_no)"),
+            Self::Sender => ("coalesce(r.sender_no::BIGINT, -1 - r.source)", "attributed r"),
+            Self::HeaderFrom => ("r.header_from", "record r"),
+            Self::Source => ("r.source", "record r"),
+            Self::Selector => (
+                "s.selector",
+                "record r JOIN (SELECT DISTINCT auth_no, concat(coalesce(d.selector, '?'), '._domainkey.', coalesce(d.\"domain\", '?')) AS selector
+                 FROM (SELECT auth_no, unnest(dkim) AS d FROM auth)) s ON s.auth_no = r.auth",
+            ),
+        }
+    }
+
+    /// How a key becomes the row's name, over `g`, the grouped rows.
+    const fn named(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Domain | Self::HeaderFrom => ("d.name", "LEFT JOIN domain d ON d.domain_no = g.key"),
+            Self::Day | Self::Week | Self::Month => ("strftime(g.key, '%Y-%m-%d')", ""),
+            Self::Reporter | Self::Selector => ("g.key", ""),
+            Self::Sender => (
+                "coalesce(n.name, s.source_ip)",
+                "LEFT JOIN sender n ON g.key >= 0 AND n.sender_no = g.key LEFT JOIN source s ON g.key < 0 AND s.source_no = -1 - g.key",
+            ),
+            Self::Source => ("s.source_ip", "LEFT JOIN source s ON s.source_no = g.key"),
+        }
+    }
+
+    const fn is_time(self) -> bool {
+        matches!(self, Self::Day | Self::Week | Self::Month)
+    }
+}
+
+const SUMS: &str = "
+    coalesce(sum(r.messages), 0)::UBIGINT AS messages,
+    coalesce(sum(r.messages) FILTER (WHERE r.dmarc_pass), 0)::UBIGINT AS dmarc_pass,
+    coalesce(sum(r.messages) FILTER (WHERE r.dkim_aligned), 0)::UBIGINT AS dkim_aligned,
+    coalesce(sum(r.messages) FILTER (WHERE r.spf_aligned), 0)::UBIGINT AS spf_aligned,
+    coalesce(sum(r.messages) FILTER (WHERE r.disposition = 1), 0)::UBIGINT AS quarantined,
+    coalesce(sum(r.messages) FILTER (WHERE r.disposition = 2), 0)::UBIGINT AS rejected";
+
+/// Answers how much of the mail passes.
+///
+/// # Errors
+/// The store cannot be asked.
+pub fn rates(connection: &Connection, scope: &Scope, by: RateBy) -> Result<Rates, QueryError> {
+    let total = total(connection, scope)?;
+    let mut statement = connection.prepare(&grouped(scope, by))?;
+    let mut found = statement.query([])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.push(RateRow::new(by, row.get::<_, Option<String>>(0)?, Totals::of(row, 1)?));
+    }
+    Ok(Rates { since: scope.span.since, until: scope.span.until, by, rows, total })
+}
+
+/// Returns the statement behind the rows; also what a case file quotes.
+fn grouped(scope: &Scope, by: RateBy) -> String {
+    let (key, from) = by.base();
+    let (name, join) = by.named();
+    let order = if by.is_time() { "1" } else { "messages DESC, 1" };
+    let within = scope.of_records("r.");
+    format!(
+        "WITH g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.report_no) AS reports, count(DISTINCT r.source) AS sources
+            FROM {from} WHERE {within} GROUP BY 1)
+         SELECT {name}, g.reports, g.messages, g.dmarc_pass, g.dkim_aligned, g.spf_aligned, g.quarantined, g.rejected, g.sources
+         FROM g {join} ORDER BY {order}"
+    )
+}
+
+fn total(connection: &Connection, scope: &Scope) -> Result<Totals, QueryError> {
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM report p WHERE {}), t.messages, t.dmarc_pass, t.dkim_aligned, t.spf_aligned,
+            t.quarantined, t.rejected, t.sources
+         FROM (SELECT {SUMS}, count(DISTINCT r.source) AS sources FROM record r WHERE {}) t",
+        scope.of_reports("p."),
+        scope.of_records("r."),
+    );
+    Ok(connection.query_row(&sql, [], |row| Totals::of(row, 0))?)
+}
+
+impl Totals {
+    /// Reads reports, messages, pass, DKIM, SPF, quarantined, rejected and sources from a row, beginning at a column.
+    fn of(row: &Row<'_>, first: usize) -> duckdb::Result<Self> {
+        let (messages, dmarc_pass) = (row.get(first + 1)?, row.get(first + 2)?);
+        let (dkim_aligned, spf_aligned) = (row.get(first + 3)?, row.get(first + 4)?);
+        Ok(Self {
+            reports: row.get(first)?,
+            messages,
+            dmarc_pass,
+            pass_rate: share(dmarc_pass, messages),
+            dkim_aligned,
+            spf_aligned,
+            dkim_rate: share(dkim_aligned, messages),
+            spf_rate: share(spf_aligned, messages),
+            quarantined: row.get(first + 5)?,
+            rejected: row.get(first + 6)?,
+            sources: row.get(first + 7)?,
+        })
+    }
+}
+
+impl RateRow {
+    fn new(by: RateBy, name: Option<String>, totals: Totals) -> Self {
+        let name = Some(name.unwrap_or_else(|| "unknown".to_owned()));
+        let mut row = Self {
+            domain: None,
+            day: None,
+            week: None,
+            month: None,
+            reporter: None,
+            sender: None,
+            header_from: None,
+            source: None,
+            selector: None,
+            totals,
+        };
+        *row.slot(by) = name;
+        row
+    }
+
+    /// Returns the row's name.
+    pub fn name(&self, by: RateBy) -> &str {
+        let slot = match by {
+            RateBy::Domain => &self.domain,
+            RateBy::Day => &self.day,
+            RateBy::Week => &self.week,
+            RateBy::Month => &self.month,
+            RateBy::Reporter => &self.reporter,
+            RateBy::Sender => &self.sender,
+            RateBy::HeaderFrom => &self.header_from,
+            RateBy::Source => &self.source,
+            RateBy::Selector => &self.selector,
+        };
+        slot.as_deref().unwrap_or_default()
+    }
+
+    const fn slot(&mut self, by: RateBy) -> &mut Option<String> {
+        match by {
+            RateBy::Domain => &mut self.domain,
+            RateBy::Day => &mut self.day,
+            RateBy::Week => &mut self.week,
+            RateBy::Month => &mut self.month,
+            RateBy::Reporter => &mut self.reporter,
+            RateBy::Sender => &mut self.sender,
+            RateBy::HeaderFrom => &mut self.header_from,
+            RateBy::Source => &mut self.source,
+            RateBy::Selector => &mut self.selector,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Which records a question is about: days and policy domains.
+
+use chrono::{Days, Months, NaiveDate};
+use duckdb::Connection;
+use globset::{GlobBuilder, GlobSetBuilder};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::parse::domain_name;
+use crate::store::StoreError;
+
+/// The period and domain flags, as every command that has them takes them.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PeriodArgs {
+    /// First report day: a date, or 7d, 4w, 3mo back from --as-of
+    #[arg(long, value_name = "DAY")]
+    pub since: Option<String>,
+    /// Last report day, inclusive: a date, or 7d, 4w, 3mo back from --as-of
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+    /// The day that counts as today
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
+    /// Policy domain; may be given again, and may be a pattern such as '*.example.com'
+    #[arg(long = "domain", value_name = "DOMAIN")]
+    pub domains: Vec<String>,
+}
+
+/// Why a question could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// A day that is none.
+    #[error("`{given}` is no day: write a date such as 2026-11-24, or a distance back such as 7d, 4w or 3mo")]
+    Day {
+        /// As given.
+        given: String,
+    },
+    /// A period that ends before it begins.
+    #[error("the period ends on {until}, before it begins on {since}")]
+    Backwards {
+        /// First day.
+        since: NaiveDate,
+        /// Last day.
+        until: NaiveDate,
+    },
+    /// A pattern that is none.
+    #[error("`{given}` is no domain pattern: {text}")]
+    Pattern {
+        /// As given.
+        given: String,
+        /// What is wrong.
+        text: String,
+    },
+    /// No policy domain of the store matches.
+    #[error("no report in the store has the policy domain {given}; it has {known}")]
+    NoDomain {
+        /// As given.
+        given: String,
+        /// Some that the store does have.
+        known: String,
+    },
+    /// The period holds nothing.
+    #[error("no report from {since} to {until}; the store holds report days from {first} to {last}")]
+    EmptyPeriod {
+        /// First day asked for.
+        since: String,
+        /// Last day asked for.
+        until: String,
+        /// First day held.
+        first: NaiveDate,
+        /// Last day held.
+        last: NaiveDate,
+    },
+    /// The store holds nothing.
+    #[error("the store holds no reports yet: `dmarcase import PATH` or `dmarcase fetch` brings some")]
+    EmptyStore,
+    /// What was asked for is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A statement failed.
+    #[error("asking the store: {0}")]
+    Sql(#[from] duckdb::Error),
+}
+
+/// The records that a question is about, resolved against the store.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// First report day asked for.
+    pub since: Option<NaiveDate>,
+    /// Last report day asked for.
+    pub until: Option<NaiveDate>,
+    /// The day that counts as today.
+    pub as_of: NaiveDate,
+    /// Numbers of the policy domains asked for; `None` for all.
+    pub domains: Option<Vec<u32>>,
+    /// The days that the answer covers: those asked for, else those that the store holds for these domains.
+    pub span: Span,
+}
+
+/// First and last report day of an answer, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Span {
+    /// First report day.
+    pub since: NaiveDate,
+    /// Last report day.
+    pub until: NaiveDate,
+}
+
+impl Scope {
+    /// Resolves the flags against the store. `today` is used where `--as-of` is not given.
+    ///
+    /// # Errors
+    /// A flag that cannot be read, a domain or period that the store holds nothing of.
+    pub fn resolve(connection: &Connection, args: &PeriodArgs, today: NaiveDate) -> Result<Self, QueryError> {
+        let as_of = args.as_of.unwrap_or(today);
+        let since = args.since.as_deref().map(|text| day(text, as_of)).transpose()?;
+        let until = args.until.as_deref().map(|text| day(text, as_of)).transpose()?;
+        if let (Some(since), Some(until)) = (since, until)
+            && until < since
+        {
+            return Err(QueryError::Backwards { since, until });
+        }
+        let held: (Option<NaiveDate>, Option<NaiveDate>) =
+            connection.query_row("SELECT min(report_day), max(report_day) FROM report", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let (Some(first), Some(last)) = held else { return Err(QueryError::EmptyStore) };
+        let domains = domains(connection, &args.domains)?;
+        let mut scope = Self { since, until, as_of, domains, span: Span { since: first, until: last } };
+        let found: (Option<NaiveDate>, Option<NaiveDate>) = connection.query_row(
+            &format!("SELECT min(report_day), max(report_day) FROM report WHERE {}", scope.of_reports("")),
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let (Some(from), Some(to)) = found else {
+            let open = |day: Option<NaiveDate>, word: &str| day.map_or_else(|| word.to_owned(), |d| d.to_string());
+            return Err(QueryError::EmptyPeriod {
+                since: open(since, "the first day"),
+                until: open(until, "the last day"),
+                first,
+                last,
+            });
+        };
+        scope.span = Span { since: since.unwrap_or(from), until: until.unwrap_or(to) };
+        Ok(scope)
+    }
+
+    /// Returns the SQL condition on rows of `record` (or a view with its columns); `alias` is empty or ends with a dot.
+    pub fn of_records(&self, alias: &str) -> String {
+        self.condition(alias, "policy_domain")
+    }
+
+    /// Returns the SQL condition on rows of `report`; `alias` is empty or ends with a dot.
+    pub fn of_reports(&self, alias: &str) -> String {
+        self.condition(alias, "policy_domain_no")
+    }
+
+    /// Returns whether neither a period nor a domain was asked for.
+    pub const fn is_all(&self) -> bool {
+        self.since.is_none() && self.until.is_none() && self.domains.is_none()
+    }
+
+    // Days and numbers only ever come from parsed values, so that they may stand in the text of a statement.
+    fn condition(&self, alias: &str, domain_column: &str) -> String {
+        let mut parts = Vec::new();
+        if let Some(since) = self.since {
+            parts.push(format!("{alias}report_day >= DATE '{since}'"));
+        }
+        if let Some(until) = self.until {
+            parts.push(format!("{alias}report_day <= DATE '{until}'"));
+        }
+        if let Some(domains) = &self.domains {
+            let numbers: Vec<String> = domains.iter().map(u32::to_string).collect();
+            parts.push(format!("{alias}{domain_column} IN ({})", numbers.join(", ")));
+        }
+        if parts.is_empty() { "true".to_owned() } else { parts.join(" AND ") }
+    }
+}
+
+/// Reads a date, or a distance back from `as_of`: `7d` is the seven days that end with it.
+fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError> {
+    let wrong = || QueryError::Day { given: text.to_owned() };
+    if let Ok(date) = text.parse() {
+        return Ok(date);
+    }
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    let before = match unit {
+        "d" => as_of.checked_sub_days(Days::new(u64::from(number))),
+        "w" => as_of.checked_sub_days(Days::new(u64::from(number) * 7)),
+        "mo" => as_of.checked_sub_months(Months::new(number)),
+        _ => None,
+    };
+    before.and_then(|day| day.succ_opt()).ok_or_else(wrong)
+}
+
+/// Finds the numbers of the policy domains that match the names and patterns.
+fn domains(connection: &Connection, given: &[String]) -> Result<Option<Vec<u32>>, QueryError> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT policy_domain_no, policy_domain FROM report WHERE policy_domain IS NOT NULL ORDER BY policy_domain",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?)))?;
+    let known: Vec<(u32, String)> = rows.collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for one in given {
+        let mut set = GlobSetBuilder::new();
+        let glob = GlobBuilder::new(&domain_name(one)).literal_separator(false).build();
+        set.add(glob.map_err(|error| QueryError::Pattern { given: one.clone(), text: error.to_string() })?);
+        let set = set.build().map_err(|error| QueryError::Pattern { given: one.clone(), text: error.to_string() })?;
+        let before = found.len();
+        found.extend(known.iter().filter(|(_, name)| set.is_match(name)).map(|(number, _)| *number));
+        if found.len() == before {
+            return Err(QueryError::NoDomain { given: one.clone(), known: some_of(&known) });
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(Some(found))
+}
+
+fn some_of(known: &[(u32, String)]) -> String {
+    let names: Vec<&str> = known.iter().take(5).map(|(_, name)| name.as_str()).collect();
+    let more = known.len().saturating_sub(names.len());
+    if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
+}

@@ -1,0 +1,100 @@
+//! What can go wrong with the store, and what to do about it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why the store could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no store yet.
+    #[error(
+        "there is no store at {path}: `dmarcase import PATH` or `dmarcase fetch` makes one, or name another with --db"
+    )]
+    Absent {
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// Another process holds the file.
+    #[error(
+        "the store {path} is locked by {holder} after waiting {waited:.1?}: wait longer with --wait SECONDS, or end that process"
+    )]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// The process, as the system knows it.
+        holder: String,
+        /// How long it was tried.
+        waited: Duration,
+    },
+    /// A newer program made it.
+    #[error(
+        "the store {path} has schema version {found}, and this dmarcase knows up to {known}: use the newer dmarcase that wrote it"
+    )]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// An older program made it and it was opened for reading only.
+    #[error(
+        "the store {path} has schema version {found}, this dmarcase needs {known}: run a command that writes, such as `dmarcase retry`, to upgrade it"
+    )]
+    Older {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version needed.
+        known: u32,
+    },
+    /// The file is a DuckDB database, but no store, or no DuckDB database at all.
+    #[error("{path} is no dmarcase store: {text}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        text: String,
+    },
+    /// A folder for the store cannot be made, or the file cannot be opened.
+    #[error("cannot open the store {path}: {text}")]
+    Unopened {
+        /// The store.
+        path: PathBuf,
+        /// What the system says.
+        text: String,
+    },
+    /// A batch could not be written; nothing of it is in the store.
+    #[error(
+        "cannot write to the store {path}: {text}; nothing of this batch was stored: mend the cause (disk space, permissions) and run the command again"
+    )]
+    Unwritten {
+        /// The store.
+        path: PathBuf,
+        /// What DuckDB says.
+        text: String,
+    },
+    /// A statement failed.
+    #[error("{what}: {source}")]
+    Query {
+        /// What was being done.
+        what: &'static str,
+        /// What DuckDB says.
+        source: duckdb::Error,
+    },
+    /// A number ran over what the store's columns hold.
+    #[error("the store is full: more than 4 billion rows in table {table}")]
+    Full {
+        /// The table.
+        table: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Adds what was being done to a DuckDB error.
+    pub fn query(what: &'static str) -> impl FnOnce(duckdb::Error) -> Self {
+        move |source| Self::Query { what, source }
+    }
+}

@@ -1,0 +1,247 @@
+//! The ledger's rows: what became of every item and document, once per origin; and the bytes kept of the rejected.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use duckdb::Connection;
+use duckdb::arrow::array::{BinaryArray, UInt32Array, UInt64Array};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Columns, Outcome, ReadItem};
+use crate::fetch::{Content, Origin};
+
+/// Largest file whose bytes are kept when it is rejected; a larger one stays where it lies, and the reason says so.
+const KEEP_AT_MOST: u64 = 64 << 20;
+
+/// A row that the ledger holds already for an item of the batch.
+#[derive(Debug)]
+pub(super) struct Prior {
+    pub(super) entry_no: u64,
+    pub(super) document: Option<String>,
+    pub(super) outcome: String,
+}
+
+/// One new row.
+#[derive(Debug)]
+struct Entry<'a> {
+    entry_no: u64,
+    item: &'a ReadItem,
+    document: &'a str,
+    outcome: Outcome,
+    code: Option<&'a str>,
+    reason: Option<String>,
+    subject_domain: Option<&'a str>,
+    report_key: Option<u128>,
+}
+
+/// The ledger's part of one commit.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    next: u64,
+    prior: FxHashMap<usize, Vec<Prior>>,
+    entries: Vec<Entry<'a>>,
+    gone: Vec<u64>,
+    keep: Vec<&'a ReadItem>,
+}
+
+/// What is to be said of one document.
+pub(super) struct Said<'a> {
+    pub(super) document: &'a str,
+    pub(super) outcome: Outcome,
+    pub(super) code: Option<&'a str>,
+    pub(super) reason: Option<String>,
+    pub(super) subject_domain: Option<&'a str>,
+    pub(super) report_key: Option<u128>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Looks up what the ledger already says of the batch's items, from the same origin.
+    pub(super) fn look_up(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<Self> {
+        connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_item (item UINTEGER, content_hash UUID)")?;
+        let mut columns = Columns::new();
+        columns
+            .push("item", UInt32Array::from_iter_values((0..).take(items.len())))
+            .keys("content_hash", items.iter().map(|item| Some(item.content_hash)));
+        columns.append(connection, "batch_item")?;
+        let mut statement = connection.prepare(
+            "SELECT b.item, l.entry_no, l.document, l.outcome, l.account, l.folder, l.uid_validity, l.uid, l.path, l.member
+             FROM ledger l JOIN batch_item b USING (content_hash)",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut prior: FxHashMap<usize, Vec<Prior>> = FxHashMap::default();
+        while let Some(row) = rows.next()? {
+            let at = row.get::<_, u32>(0)? as usize;
+            let account: Option<String> = row.get(4)?;
+            let origin = match account {
+                Some(account) => Origin::Mailbox {
+                    account,
+                    folder: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
+                    uid_validity: row.get::<_, Option<u32>>(6)?.unwrap_or_default(),
+                    uid: row.get::<_, Option<u32>>(7)?.unwrap_or_default(),
+                },
+                None => {
+                    Origin::File { path: row.get::<_, Option<String>>(8)?.unwrap_or_default(), member: row.get(9)? }
+                }
+            };
+            if items.get(at).is_some_and(|item| item.origin == origin) {
+                let known = Prior { entry_no: row.get(1)?, document: row.get(2)?, outcome: row.get(3)? };
+                prior.entry(at).or_default().push(known);
+            }
+        }
+        let next: u64 = connection.query_row("SELECT coalesce(max(entry_no), 0) + 1 FROM ledger", [], |r| r.get(0))?;
+        Ok(Self { next, prior, entries: Vec::new(), gone: Vec::new(), keep: Vec::new() })
+    }
+
+    /// Says what became of an item. What the ledger already says of it stays; what is no longer true goes.
+    pub(super) fn say(&mut self, at: usize, item: &'a ReadItem, documents: Vec<Said<'a>>) {
+        let prior = self.prior.remove(&at).unwrap_or_default();
+        let mut still_true: FxHashSet<u64> = FxHashSet::default();
+        let mut keep = false;
+        for said in documents {
+            let same = prior.iter().find(|p| p.document.as_deref().unwrap_or("") == said.document);
+            // A stored report that comes again from the same origin is no news.
+            if let Some(known) = same
+                && (known.outcome == said.outcome.word()
+                    || (known.outcome == Outcome::Stored.word() && said.outcome == Outcome::Duplicate))
+            {
+                still_true.insert(known.entry_no);
+                continue;
+            }
+            keep |= matches!(said.outcome, Outcome::Rejected | Outcome::Conflict);
+            self.entries.push(Entry {
+                entry_no: self.next,
+                item,
+                document: said.document,
+                outcome: said.outcome,
+                code: said.code,
+                reason: said.reason,
+                subject_domain: said.subject_domain,
+                report_key: said.report_key,
+            });
+            self.next += 1;
+        }
+        self.gone.extend(prior.iter().map(|p| p.entry_no).filter(|number| !still_true.contains(number)));
+        if keep {
+            self.keep.push(item);
+        }
+    }
+
+    /// Writes the rows, inside the connection's transaction.
+    pub(super) fn append(mut self, connection: &Connection, run_no: u32) -> duckdb::Result<()> {
+        let kept = self.append_kept(connection)?;
+        for entry in &mut self.entries {
+            if entry.outcome == Outcome::Rejected && !kept.contains(&entry.item.content_hash) {
+                let told = entry.reason.get_or_insert_default();
+                told.push_str("; its bytes are not kept here, retry reads it where it lies");
+            }
+        }
+        self.delete_gone(connection)?;
+        append_entries(connection, run_no, &self.entries)
+    }
+
+    fn append_kept(&self, connection: &Connection) -> duckdb::Result<FxHashSet<u128>> {
+        let mut hashes: Vec<u128> = Vec::new();
+        let mut sizes: Vec<u64> = Vec::new();
+        let mut blobs: Vec<Vec<u8>> = Vec::new();
+        for item in &self.keep {
+            if !hashes.contains(&item.content_hash)
+                && let Some(gzip) = compressed(&item.content)
+            {
+                hashes.push(item.content_hash);
+                sizes.push(item.size);
+                blobs.push(gzip);
+            }
+        }
+        if hashes.is_empty() {
+            return Ok(FxHashSet::default());
+        }
+        connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_kept AS FROM kept LIMIT 0")?;
+        let mut columns = Columns::new();
+        columns
+            .keys("content_hash", hashes.iter().copied().map(Some))
+            .push("size", UInt64Array::from(sizes))
+            .push("gzip", BinaryArray::from_iter_values(blobs.iter()));
+        columns.append(connection, "batch_kept")?;
+        connection.execute_batch(
+            "INSERT INTO kept FROM batch_kept WHERE content_hash NOT IN (SELECT content_hash FROM kept);
+             DROP TABLE batch_kept",
+        )?;
+        Ok(hashes.into_iter().collect())
+    }
+
+    fn delete_gone(&self, connection: &Connection) -> duckdb::Result<()> {
+        if self.gone.is_empty() {
+            return Ok(());
+        }
+        connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_gone (entry_no UBIGINT)")?;
+        let mut columns = Columns::new();
+        columns.push("entry_no", UInt64Array::from(self.gone.clone()));
+        columns.append(connection, "batch_gone")?;
+        connection.execute_batch(
+            "DELETE FROM ledger WHERE entry_no IN (SELECT entry_no FROM batch_gone);
+             DELETE FROM kept WHERE content_hash NOT IN
+                 (SELECT content_hash FROM ledger WHERE outcome IN ('rejected', 'conflict') AND content_hash IS NOT NULL)",
+        )
+    }
+}
+
+fn append_entries(connection: &Connection, run_no: u32, entries: &[Entry<'_>]) -> duckdb::Result<()> {
+    let items = || entries.iter().map(|entry| entry.item);
+    let heads = || items().map(|item| item.mail.as_ref());
+    let file = |origin: &'_ Origin| match origin {
+        Origin::File { path, member } => (Some(path.clone()), *member),
+        Origin::Mailbox { .. } => (None, None),
+    };
+    let mailbox = |origin: &'_ Origin| match origin {
+        Origin::Mailbox { account, folder, uid_validity, uid } => {
+            (Some(account.clone()), Some(folder.clone()), Some(*uid_validity), Some(*uid))
+        }
+        Origin::File { .. } => (None, None, None, None),
+    };
+    let mut columns = Columns::new();
+    columns
+        .push("entry_no", UInt64Array::from_iter_values(entries.iter().map(|e| e.entry_no)))
+        .push("run_no", UInt32Array::from_value(run_no, entries.len()))
+        .text("account", items().map(|item| mailbox(&item.origin).0))
+        .text("folder", items().map(|item| mailbox(&item.origin).1))
+        .push("uid_validity", UInt32Array::from_iter(items().map(|item| mailbox(&item.origin).2)))
+        .push("uid", UInt32Array::from_iter(items().map(|item| mailbox(&item.origin).3)))
+        .text("path", items().map(|item| file(&item.origin).0))
+        .push("member", UInt64Array::from_iter(items().map(|item| file(&item.origin).1)))
+        .text("document", entries.iter().map(|e| Some(e.document).filter(|d| !d.is_empty())))
+        .keys("content_hash", items().map(|item| Some(item.content_hash)))
+        .push("size", UInt64Array::from_iter_values(items().map(|item| item.size)))
+        .text("mail_from", heads().map(|head| head.and_then(|h| h.from.as_deref())))
+        .text("mail_subject", heads().map(|head| head.and_then(|h| h.subject.as_deref())))
+        .times("mail_date", heads().map(|head| head.and_then(|h| h.date)))
+        .times("received_at", items().map(|item| item.received_at))
+        .text("outcome", entries.iter().map(|e| Some(e.outcome.word())))
+        .text("code", entries.iter().map(|e| e.code))
+        .text("reason", entries.iter().map(|e| e.reason.as_deref()))
+        .text("subject_domain", entries.iter().map(|e| e.subject_domain))
+        .keys("report_key", entries.iter().map(|e| e.report_key));
+    columns.append(connection, "ledger")
+}
+
+/// Returns the bytes of an item, gzip; `None` where there are none or too many.
+fn compressed(content: &Content) -> Option<Vec<u8>> {
+    match content {
+        Content::Bytes(bytes) => gzip(bytes.as_slice()).ok(),
+        Content::File { path, size } if *size <= KEEP_AT_MOST => gzip_file(path).ok(),
+        Content::File { .. } | Content::Refused(_) => None,
+    }
+}
+
+fn gzip_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    gzip(File::open(path)?)
+}
+
+fn gzip(mut bytes: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::copy(&mut bytes, &mut encoder)?;
+    encoder.flush()?;
+    encoder.finish()
+}

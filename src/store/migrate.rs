@@ -1,0 +1,86 @@
+//! Brings a store's schema up to date: numbered migrations, each once, and the views whenever they change.
+
+use std::path::Path;
+
+use duckdb::Connection;
+
+use super::StoreError;
+
+/// Every migration, in order. A released one is never edited.
+const MIGRATIONS: &[(&str, &str)] = &[("base", include_str!("../../schemas/store/0001_base.sql"))];
+
+/// The views, re-created when this text changes.
+const VIEWS: &str = include_str!("../../schemas/store/views.sql");
+
+/// The table that says which migrations a store has been through.
+const MIGRATION_TABLE: &str = "
+    CREATE TABLE migration (number UINTEGER NOT NULL, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL);
+    COMMENT ON TABLE migration IS 'The schema changes that this store has been through.';
+    COMMENT ON COLUMN migration.number IS 'Number of the change, from 1.';
+    COMMENT ON COLUMN migration.name IS 'Its name.';
+    COMMENT ON COLUMN migration.applied_at IS 'When it was applied.';";
+
+/// The newest schema version that this program knows.
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Checks that a reader understands the store.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = version(connection).map_err(|_| foreign(path))?;
+    match found.cmp(&known()) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StoreError::Newer { path: path.to_owned(), found, known: known() }),
+        std::cmp::Ordering::Less => Err(StoreError::Older { path: path.to_owned(), found, known: known() }),
+    }
+}
+
+/// Applies the migrations that the store lacks, in one transaction, and refreshes the views.
+pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let found = match version(connection) {
+        Ok(found) => found,
+        Err(_) if is_empty(connection)? => 0,
+        Err(_) => return Err(foreign(path)),
+    };
+    if found > known() {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: known() });
+    }
+    let views = blake3::hash(VIEWS.as_bytes()).to_hex().to_string();
+    if found == known() && fingerprint(connection).as_deref() == Some(views.as_str()) {
+        return Ok(());
+    }
+    let transaction = connection.transaction().map_err(StoreError::query("upgrading the store"))?;
+    if found == 0 {
+        transaction.execute_batch(MIGRATION_TABLE).map_err(StoreError::query("making the store"))?;
+    }
+    for (number, (name, sql)) in (1u32..).zip(MIGRATIONS).skip(found as usize) {
+        transaction.execute_batch(sql).map_err(StoreError::query("applying a migration"))?;
+        transaction
+            .execute("INSERT INTO migration VALUES (?, ?, current_timestamp)", duckdb::params![number, name])
+            .map_err(StoreError::query("applying a migration"))?;
+    }
+    transaction.execute_batch(VIEWS).map_err(StoreError::query("making the views"))?;
+    transaction
+        .execute("DELETE FROM setting WHERE name = 'views'", [])
+        .and_then(|_| transaction.execute("INSERT INTO setting VALUES ('views', ?)", [&views]))
+        .map_err(StoreError::query("making the views"))?;
+    transaction.commit().map_err(StoreError::query("upgrading the store"))
+}
+
+fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
+    connection
+        .query_row("SELECT count(*) = 0 FROM duckdb_tables() WHERE NOT temporary", [], |row| row.get(0))
+        .map_err(StoreError::query("looking at the schema"))
+}
+
+fn version(connection: &Connection) -> duckdb::Result<u32> {
+    connection.query_row("SELECT coalesce(max(number), 0) FROM migration", [], |row| row.get(0))
+}
+
+fn fingerprint(connection: &Connection) -> Option<String> {
+    connection.query_row("SELECT \"value\" FROM setting WHERE name = 'views'", [], |row| row.get(0)).ok()
+}
+
+fn foreign(path: &Path) -> StoreError {
+    StoreError::Foreign { path: path.to_owned(), text: "it holds other tables; name another file with --db".to_owned() }
+}

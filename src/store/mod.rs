@@ -1,0 +1,19 @@
+//! The store: one DuckDB file. One writer, readers beside each other, every batch whole or not at all.
+
+mod batch;
+mod columns;
+mod dimensions;
+mod error;
+mod ledger;
+mod migrate;
+mod open;
+mod records;
+mod retry;
+mod write;
+
+pub use batch::{Batch, Counts, DocumentRead, Found, MailboxPosition, Outcome, ReadItem};
+pub use columns::Columns;
+pub use error::StoreError;
+pub use open::{Access, Store};
+pub use retry::{KeptItem, kept_item, rejected_items};
+pub use write::{Committed, Writer};

@@ -1,0 +1,270 @@
+//! Reports and their records on the way into their tables.
+
+use std::sync::Arc;
+
+use duckdb::Connection;
+use duckdb::arrow::array::{BooleanArray, Int64Array, UInt8Array, UInt32Array};
+
+use super::dimensions::{Dimensions, ResultNumbers};
+use super::{Columns, StoreError};
+use crate::parse::{Alignment, Record, Report, Results, org_domain};
+
+/// Seconds above which a report's period is marked as long.
+const LONG_PERIOD: i64 = 36 * 3600;
+
+/// The rows of `report` and `record` that one commit adds.
+#[derive(Debug, Default)]
+pub(super) struct Rows<'a> {
+    reports: Vec<ReportRow<'a>>,
+    records: RecordColumns,
+}
+
+#[derive(Debug)]
+struct ReportRow<'a> {
+    report_no: u32,
+    report_key: u128,
+    content_key: u128,
+    domain_no: Option<u32>,
+    day: Option<i32>,
+    received_at: Option<i64>,
+    places: Vec<String>,
+    messages: i64,
+    pass_messages: i64,
+    records: u32,
+    report: &'a Report,
+}
+
+#[derive(Debug, Default)]
+struct RecordColumns {
+    report_no: Vec<u32>,
+    record_no: Vec<u32>,
+    policy_domain: Vec<Option<u32>>,
+    report_day: Vec<Option<i32>>,
+    source: Vec<Option<u32>>,
+    messages: Vec<Option<i64>>,
+    disposition: Vec<Option<u8>>,
+    dkim_aligned: Vec<Option<bool>>,
+    spf_aligned: Vec<Option<bool>>,
+    dmarc_pass: Vec<bool>,
+    dkim_raw_pass: Vec<bool>,
+    spf_raw_pass: Vec<bool>,
+    dkim_recomputed: Vec<bool>,
+    spf_recomputed: Vec<bool>,
+    header_from: Vec<Option<u32>>,
+    envelope_from: Vec<Option<u32>>,
+    envelope_to: Vec<Option<u32>>,
+    auth: Vec<u32>,
+    reason: Vec<Option<u32>>,
+    stream: Vec<u32>,
+}
+
+/// What is the same for every record of a report that has the same results.
+struct Shared<'a> {
+    results: &'a Results,
+    numbers: ResultNumbers,
+    dkim_recomputed: bool,
+    spf_recomputed: bool,
+    dkim_raw_pass: bool,
+    spf_raw_pass: bool,
+}
+
+/// What a stored report adds to the counts.
+pub(super) struct Added {
+    pub(super) records: u64,
+    pub(super) messages: u64,
+    pub(super) dmarc_pass: u64,
+}
+
+impl<'a> Rows<'a> {
+    /// Takes a report under a number.
+    pub(super) fn push(
+        &mut self,
+        dimensions: &mut Dimensions,
+        report_no: u32,
+        (report_key, content_key): (u128, u128),
+        received_at: Option<i64>,
+        report: &'a Report,
+    ) -> Result<Added, StoreError> {
+        let day = report_day(report.metadata.begin, report.metadata.end);
+        let domain_no = report.policy.domain.as_ref().map(|name| dimensions.domain(name)).transpose()?;
+        let (adkim, aspf) = (report.policy.adkim, report.policy.aspf);
+        let shared = report
+            .results
+            .iter()
+            .map(|results| Shared::of(results, dimensions, adkim, aspf))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (messages, dmarc_pass) = (report.messages(), report.pass_messages());
+        let count = u32::try_from(report.records.len()).map_err(|_| StoreError::Full { table: "record" })?;
+        for (record_no, record) in (1..).zip(&report.records) {
+            let Some(shared) = shared.get(record.results as usize) else { continue };
+            let source = record.source.map(|ip| dimensions.source(ip)).transpose()?;
+            self.records.push((report_no, record_no), (domain_no, day), record, source, shared);
+        }
+        let places = report.warnings.iter().map(|w| place(w.line, w.column)).collect();
+        self.reports.push(ReportRow {
+            report_no,
+            report_key,
+            content_key,
+            domain_no,
+            day,
+            received_at,
+            places,
+            messages: i64::try_from(messages).unwrap_or(i64::MAX),
+            pass_messages: i64::try_from(dmarc_pass).unwrap_or(i64::MAX),
+            records: count,
+            report,
+        });
+        Ok(Added { records: u64::from(count), messages, dmarc_pass })
+    }
+
+    /// Appends all rows, inside the connection's transaction.
+    pub(super) fn append(&mut self, connection: &Connection, run_no: u32) -> duckdb::Result<()> {
+        append_reports(connection, run_no, &std::mem::take(&mut self.reports))?;
+        std::mem::take(&mut self.records).append(connection)
+    }
+}
+
+impl<'a> Shared<'a> {
+    fn of(
+        results: &'a Arc<Results>,
+        dimensions: &mut Dimensions,
+        adkim: Option<Alignment>,
+        aspf: Option<Alignment>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            numbers: dimensions.results(results)?,
+            dkim_recomputed: results.dkim_recomputed(adkim),
+            spf_recomputed: results.spf_recomputed(aspf),
+            dkim_raw_pass: results.dkim_raw_pass(),
+            spf_raw_pass: results.spf_raw_pass(),
+            results,
+        })
+    }
+}
+
+impl RecordColumns {
+    fn push(
+        &mut self,
+        (report_no, record_no): (u32, u32),
+        (policy_domain, day): (Option<u32>, Option<i32>),
+        record: &Record,
+        source: Option<u32>,
+        shared: &Shared<'_>,
+    ) {
+        let Shared { results, numbers, .. } = shared;
+        self.report_no.push(report_no);
+        self.record_no.push(record_no);
+        self.policy_domain.push(policy_domain);
+        self.report_day.push(day);
+        self.source.push(source);
+        self.messages.push(record.messages.and_then(|n| i64::try_from(n).ok()));
+        self.disposition.push(results.disposition.map(|word| word.number()));
+        self.dkim_aligned.push(results.dkim_aligned);
+        self.spf_aligned.push(results.spf_aligned);
+        self.dmarc_pass.push(results.dmarc_pass());
+        self.dkim_raw_pass.push(shared.dkim_raw_pass);
+        self.spf_raw_pass.push(shared.spf_raw_pass);
+        self.dkim_recomputed.push(shared.dkim_recomputed);
+        self.spf_recomputed.push(shared.spf_recomputed);
+        self.header_from.push(numbers.header_from);
+        self.envelope_from.push(numbers.envelope_from);
+        self.envelope_to.push(numbers.envelope_to);
+        self.auth.push(numbers.auth);
+        self.reason.push(numbers.reason);
+        self.stream.push(numbers.stream);
+    }
+
+    fn append(self, connection: &Connection) -> duckdb::Result<()> {
+        let mut columns = Columns::new();
+        columns
+            .push("report_no", UInt32Array::from(self.report_no))
+            .push("record_no", UInt32Array::from(self.record_no))
+            .push("policy_domain", UInt32Array::from(self.policy_domain))
+            .days("report_day", self.report_day)
+            .push("source", UInt32Array::from(self.source))
+            .push("messages", Int64Array::from(self.messages))
+            .push("disposition", UInt8Array::from(self.disposition))
+            .push("dkim_aligned", BooleanArray::from(self.dkim_aligned))
+            .push("spf_aligned", BooleanArray::from(self.spf_aligned))
+            .flags("dmarc_pass", self.dmarc_pass)
+            .flags("dkim_raw_pass", self.dkim_raw_pass)
+            .flags("spf_raw_pass", self.spf_raw_pass)
+            .flags("dkim_recomputed", self.dkim_recomputed)
+            .flags("spf_recomputed", self.spf_recomputed)
+            .push("header_from", UInt32Array::from(self.header_from))
+            .push("envelope_from", UInt32Array::from(self.envelope_from))
+            .push("envelope_to", UInt32Array::from(self.envelope_to))
+            .push("auth", UInt32Array::from(self.auth))
+            .push("reason", UInt32Array::from(self.reason))
+            .push("stream", UInt32Array::from(self.stream));
+        columns.append(connection, "record")
+    }
+}
+
+fn append_reports(connection: &Connection, run_no: u32, rows: &[ReportRow<'_>]) -> duckdb::Result<()> {
+    let meta = || rows.iter().map(|row| &row.report.metadata);
+    let policy = || rows.iter().map(|row| &row.report.policy);
+    let long = |begin: Option<i64>, end: Option<i64>| {
+        begin.zip(end).and_then(|(begin, end)| end.checked_sub(begin)).is_some_and(|length| length > LONG_PERIOD)
+    };
+    let errors: Vec<&[String]> = meta().map(|m| m.errors.as_slice()).collect();
+    let warnings: Vec<Vec<[Option<&str>; 3]>> = rows
+        .iter()
+        .map(|row| {
+            let each = row.report.warnings.iter().zip(&row.places);
+            each.map(|(w, place)| [Some(w.code), Some(place.as_str()), Some(w.text.as_str())]).collect()
+        })
+        .collect();
+    let mut columns = Columns::new();
+    columns
+        .push("report_no", UInt32Array::from_iter_values(rows.iter().map(|row| row.report_no)))
+        .keys("report_key", rows.iter().map(|row| Some(row.report_key)))
+        .keys("content_key", rows.iter().map(|row| Some(row.content_key)))
+        .push("run_no", UInt32Array::from_value(run_no, rows.len()))
+        .text("reporter", meta().map(|m| m.reporter.as_deref()))
+        .text("reporter_email", meta().map(|m| m.email.as_deref()))
+        .text("extra_contact", meta().map(|m| m.extra_contact.as_deref()))
+        .text("generator", meta().map(|m| m.generator.as_deref()))
+        .text("report_id", meta().map(|m| m.report_id.as_deref()))
+        .times("begin_at", meta().map(|m| m.begin))
+        .times("end_at", meta().map(|m| m.end))
+        .days("report_day", rows.iter().map(|row| row.day).collect())
+        .flags("long_period", meta().map(|m| long(m.begin, m.end)).collect())
+        .text("schema_variant", rows.iter().map(|row| Some(row.report.variant.word())))
+        .text("policy_domain", policy().map(|p| p.domain.as_deref()))
+        .text("policy_domain_org", policy().map(|p| p.domain.as_deref().map(org_domain)))
+        .push("policy_domain_no", UInt32Array::from_iter(rows.iter().map(|row| row.domain_no)))
+        .text("adkim", policy().map(|p| p.adkim.map(|word| word.word())))
+        .text("aspf", policy().map(|p| p.aspf.map(|word| word.word())))
+        .text("p", policy().map(|p| p.p.map(|word| word.word())))
+        .text("sp", policy().map(|p| p.sp.map(|word| word.word())))
+        .text("np", policy().map(|p| p.np.map(|word| word.word())))
+        .push("pct", UInt8Array::from_iter(policy().map(|p| p.pct)))
+        .text("fo", policy().map(|p| p.fo.as_deref()))
+        .push("testing", BooleanArray::from_iter(policy().map(|p| p.testing)))
+        .text("psd", policy().map(|p| p.psd.as_deref()))
+        .text("discovery_method", policy().map(|p| p.discovery_method.as_deref()))
+        .texts("errors", &errors)
+        .structs("warnings", ["code", "place", "text"], &warnings)
+        .times("received_at", rows.iter().map(|row| row.received_at))
+        .push("records", UInt32Array::from_iter_values(rows.iter().map(|row| row.records)))
+        .push("messages", Int64Array::from_iter_values(rows.iter().map(|row| row.messages)))
+        .push("pass_messages", Int64Array::from_iter_values(rows.iter().map(|row| row.pass_messages)));
+    columns.append(connection, "report")
+}
+
+fn place(line: u64, column: u64) -> String {
+    if line == 0 { String::new() } else { format!("{line}:{column}") }
+}
+
+/// The UTC date of the middle of the period, in days since 1970-01-01. Reporters cut days at their own midnight; the
+/// middle puts a 22:00 to 22:00 report on the day that it is about.
+fn report_day(begin: Option<i64>, end: Option<i64>) -> Option<i32> {
+    let middle = match (begin, end) {
+        (Some(begin), Some(end)) => i64::midpoint(begin, end),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return None,
+    };
+    // Years 1970 to 9999: anything else is no date that a person can use, and stays in begin_at and end_at.
+    (0..=253_402_300_799).contains(&middle).then(|| i32::try_from(middle.div_euclid(86_400)).ok()).flatten()
+}

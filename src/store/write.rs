@@ -1,0 +1,260 @@
+//! The one writer: a batch of read items becomes rows of every table in one transaction, or nothing at all.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use duckdb::{Connection, params};
+use rustc_hash::FxHashMap;
+
+use super::columns::key_of;
+use super::dimensions::Dimensions;
+use super::ledger::{Ledger, Said};
+use super::records::Rows;
+use super::{Access, Batch, Columns, Counts, Found, MailboxPosition, Outcome, ReadItem, Store, StoreError};
+use crate::fetch::Origin;
+
+/// Writes one run. It holds the store only while it commits, so that readers get their turn between batches.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    wait: Duration,
+    dimensions: Dimensions,
+    run_no: u32,
+    counts: Counts,
+}
+
+/// What became of an item, told once it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The item.
+    pub origin: Origin,
+    /// The outcome that matters most for it: a report before a rejection before no report.
+    pub outcome: Outcome,
+}
+
+impl Writer {
+    /// Opens the store, making it where it is absent, and begins a run.
+    ///
+    /// # Errors
+    /// The store cannot be opened or written; nothing is changed then.
+    pub fn begin(path: &Path, wait: Duration, command: &str) -> Result<Self, StoreError> {
+        let store = Store::open(path, Access::Write, wait)?;
+        let doing = "beginning a run";
+        let connection = store.connection();
+        let run_no: u32 = connection
+            .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))
+            .map_err(StoreError::query(doing))?;
+        connection
+            .execute(
+                "INSERT INTO run (run_no, command, version, started_at) VALUES (?, ?, ?, current_timestamp)",
+                params![run_no, command, env!("CARGO_PKG_VERSION")],
+            )
+            .map_err(|error| unwritten(path, &error))?;
+        Ok(Self { path: path.to_owned(), wait, dimensions: Dimensions::default(), run_no, counts: Counts::default() })
+    }
+
+    /// Returns what the run has committed so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Commits a batch: reports, records, ledger, mailbox positions and the run's counts together.
+    ///
+    /// # Errors
+    /// Nothing of the batch is stored then, and the writer must not be used again.
+    pub fn commit(&mut self, batch: &Batch) -> Result<Vec<Committed>, StoreError> {
+        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let connection = store.connection();
+        self.dimensions.refresh(connection)?;
+        connection.execute_batch("BEGIN").map_err(|error| unwritten(&self.path, &error))?;
+        let written = self.write(connection, batch).and_then(|done| {
+            connection.execute_batch("COMMIT").map_err(|error| unwritten(&self.path, &error))?;
+            Ok(done)
+        });
+        match written {
+            Ok((counts, committed)) => {
+                self.counts = counts;
+                Ok(committed)
+            }
+            Err(error) => {
+                // A failed COMMIT has rolled back already; the first error is the one to tell.
+                connection.execute_batch("ROLLBACK").ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the run: its counts and its error, if it had one.
+    ///
+    /// # Errors
+    /// The store cannot be written. What was committed stays.
+    pub fn end(self, error: Option<&str>) -> Result<Counts, StoreError> {
+        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        store
+            .connection()
+            .execute(
+                "UPDATE run SET ended_at = current_timestamp, error = ? WHERE run_no = ?",
+                params![error, self.run_no],
+            )
+            .map_err(|error| unwritten(&self.path, &error))?;
+        Ok(self.counts)
+    }
+
+    fn write(&mut self, connection: &Connection, batch: &Batch) -> Result<(Counts, Vec<Committed>), StoreError> {
+        let failed = |error: duckdb::Error| unwritten(&self.path, &error);
+        let mut known = known_reports(connection, &batch.items).map_err(failed)?;
+        let mut ledger = Ledger::look_up(connection, &batch.items).map_err(failed)?;
+        let mut report_no: u32 = connection
+            .query_row("SELECT coalesce(max(report_no), 0) FROM report", [], |row| row.get(0))
+            .map_err(failed)?;
+        let mut counts = self.counts;
+        let mut rows = Rows::default();
+        let mut committed = Vec::with_capacity(batch.items.len());
+        for (at, item) in batch.items.iter().enumerate() {
+            counts.items += 1;
+            counts.bytes_read += item.size;
+            counts.xml_bytes += item.xml_bytes;
+            let mut said = Vec::with_capacity(item.documents.len());
+            for document in &item.documents {
+                let mut one = say(&document.place, &document.found);
+                if let Found::Report { report, report_key, content_key } = &document.found {
+                    one.outcome = match known.get(report_key) {
+                        Some(content) if content == content_key => Outcome::Duplicate,
+                        Some(_) => Outcome::Conflict,
+                        None => Outcome::Stored,
+                    };
+                    if one.outcome == Outcome::Stored {
+                        report_no = report_no.checked_add(1).ok_or(StoreError::Full { table: "report" })?;
+                        known.insert(*report_key, *content_key);
+                        let keys = (*report_key, *content_key);
+                        let added = rows.push(&mut self.dimensions, report_no, keys, item.received_at, report)?;
+                        counts.records += added.records;
+                        counts.messages += added.messages;
+                        counts.dmarc_pass += added.dmarc_pass;
+                    }
+                    if one.outcome == Outcome::Conflict {
+                        one.reason = Some(
+                            "the store holds a report of the same identity with other content; the first stays"
+                                .to_owned(),
+                        );
+                    }
+                }
+                counts.count(one.outcome);
+                said.push(one);
+            }
+            let outcome = said.iter().map(|one| one.outcome).min_by_key(|outcome| weight(*outcome));
+            committed.push(Committed { origin: item.origin.clone(), outcome: outcome.unwrap_or(Outcome::NotAReport) });
+            ledger.say(at, item, said);
+        }
+        self.dimensions.append(connection).map_err(|error| unwritten(&self.path, &error))?;
+        let failed = |error: duckdb::Error| unwritten(&self.path, &error);
+        rows.append(connection, self.run_no).map_err(failed)?;
+        ledger.append(connection, self.run_no).map_err(failed)?;
+        move_positions(connection, &batch.positions).map_err(failed)?;
+        update_run(connection, self.run_no, &counts).map_err(failed)?;
+        Ok((counts, committed))
+    }
+}
+
+/// What the ledger says of a document before the store has been asked about its report.
+fn say<'a>(document: &'a str, found: &'a Found) -> Said<'a> {
+    let mut said =
+        Said { document, outcome: Outcome::Stored, code: None, reason: None, subject_domain: None, report_key: None };
+    match found {
+        Found::Report { report_key, .. } => said.report_key = Some(*report_key),
+        Found::FailureReport { domain } => {
+            said.outcome = Outcome::FailureReport;
+            said.subject_domain = domain.as_deref();
+        }
+        Found::TlsReport { domain } => {
+            said.outcome = Outcome::TlsReport;
+            said.subject_domain = domain.as_deref();
+        }
+        Found::NotAReport { reason } => {
+            said.outcome = Outcome::NotAReport;
+            said.reason = Some(reason.clone());
+        }
+        Found::Rejected { code, reason } => {
+            said.outcome = Outcome::Rejected;
+            said.code = Some(code);
+            said.reason = Some(reason.clone());
+        }
+    }
+    said
+}
+
+/// Order in which outcomes of one item matter to the mailbox: a report before a rejection before the rest.
+const fn weight(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Rejected | Outcome::Conflict => 0,
+        Outcome::Stored => 1,
+        Outcome::Duplicate => 2,
+        Outcome::FailureReport | Outcome::TlsReport => 3,
+        Outcome::NotAReport => 4,
+    }
+}
+
+/// Asks the store which of the batch's reports it knows: the content of each, by identity.
+fn known_reports(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<FxHashMap<u128, u128>> {
+    let keys = items.iter().flat_map(|item| &item.documents).filter_map(|document| match &document.found {
+        Found::Report { report_key, .. } => Some(Some(*report_key)),
+        _ => None,
+    });
+    connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_report (report_key UUID)")?;
+    let mut columns = Columns::new();
+    columns.keys("report_key", keys);
+    columns.append(connection, "batch_report")?;
+    let mut statement = connection.prepare(
+        "SELECT report_key::VARCHAR, content_key::VARCHAR FROM report WHERE report_key IN (FROM batch_report)",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut known: FxHashMap<u128, u128> = FxHashMap::default();
+    while let Some(row) = rows.next()? {
+        known.insert(key_of(&row.get::<_, String>(0)?), key_of(&row.get::<_, String>(1)?));
+    }
+    Ok(known)
+}
+
+fn move_positions(connection: &Connection, positions: &[MailboxPosition]) -> duckdb::Result<()> {
+    for position in positions {
+        let MailboxPosition { account, folder, uid_validity, last_uid } = position;
+        let moved = connection.execute(
+            "UPDATE mailbox SET uid_validity = ?, last_uid = ? WHERE account = ? AND folder = ?",
+            params![uid_validity, last_uid, account, folder],
+        )?;
+        if moved == 0 {
+            connection.execute(
+                "INSERT INTO mailbox (account, folder, uid_validity, last_uid) VALUES (?, ?, ?, ?)",
+                params![account, folder, uid_validity, last_uid],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn update_run(connection: &Connection, run_no: u32, counts: &Counts) -> duckdb::Result<()> {
+    connection.execute(
+        "UPDATE run SET items = ?, reports_stored = ?, duplicates = ?, conflicts = ?, not_reports = ?,
+             failure_reports = ?, tls_reports = ?, rejected = ?, records = ?, messages = ?, bytes_read = ?
+         WHERE run_no = ?",
+        params![
+            counts.items,
+            counts.reports_stored,
+            counts.duplicates,
+            counts.conflicts,
+            counts.not_reports,
+            counts.failure_reports,
+            counts.tls_reports,
+            counts.rejected,
+            counts.records,
+            counts.messages,
+            counts.bytes_read,
+            run_no
+        ],
+    )?;
+    Ok(())
+}
+
+fn unwritten(path: &Path, error: &duckdb::Error) -> StoreError {
+    StoreError::Unwritten { path: path.to_owned(), text: error.to_string() }
+}
