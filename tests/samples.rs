@@ -238,6 +238,18 @@ fn corpus_truth_equals_a_second_reading() {
 }
 
 #[test]
+fn clean_domain_has_nothing_to_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = generator::clean::write(folder.path()).unwrap();
+    let found = reports(&files(&folder.path().join("files"))).0;
+    assert_eq!(found.len(), 3 * 42);
+    let records: Vec<&Record> = found.iter().flat_map(|r| &r.records).collect();
+    assert!(records.iter().all(|x| x.dkim && x.spf && x.reasons.is_empty() && x.header_from == "healthy.example"));
+    assert!(found.iter().all(|r| r.p == "reject" && r.sp == "reject" && r.error.is_empty() && r.testing != "y"));
+    assert_eq!(truth["messages"], records.iter().map(|x| x.count).sum::<u64>());
+}
+
+#[test]
 fn readme_of_the_story_tells_its_figures() {
     let readme = std::fs::read_to_string(samples().join("README.md")).unwrap();
     let grouped = |n: u64| if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) };

@@ -54,7 +54,8 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() { folders.push(path) } else { found.push(path) }
         }

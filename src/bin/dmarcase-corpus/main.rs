@@ -52,6 +52,11 @@ enum Command {
         /// The folder to write into.
         out: PathBuf,
     },
+    /// Writes six weeks of a healthy domain, on which no gap may fire.
+    Clean {
+        /// The folder to write.
+        out: PathBuf,
+    },
     /// Writes one report of many records, gzip, as a stream.
     OneLarge {
         /// The `.xml.gz` file to write; its truth goes beside it.
@@ -81,6 +86,7 @@ fn main() -> Result<()> {
             }
             format!("{} files", files.len())
         }
+        Command::Clean { out } => generator::clean::write(&out)?.to_string(),
         Command::OneLarge { out, records, seed } => generator::one_large(&out, records, seed)?.to_string(),
     };
     writeln!(std::io::stdout().lock(), "{told}")?;

@@ -1,5 +1,6 @@
 //! What the corpus program writes: report corpora with their truth, the sample story, a clean domain, a labelled year.
 
+pub(crate) mod clean;
 pub(crate) mod corpus;
 mod large;
 mod mail;
