@@ -1,6 +1,8 @@
 //! Where items come from: files, folders, maildirs, mboxes, standard input, IMAP. Knows nothing of what items hold.
 
 mod files;
+mod mbox;
+mod walk;
 
 use std::fmt;
 use std::path::PathBuf;

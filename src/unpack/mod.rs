@@ -1,37 +1,69 @@
 //! Item → attachments → documents, by content and within limits. Knows nothing of what documents say.
 
+mod decode;
+mod gzip;
 mod limits;
+mod mail;
+mod mime;
+mod open;
+mod other_reports;
+mod place;
+mod promise;
+mod sniff;
+mod stream;
+mod zip;
 
+use std::cell::Cell;
 use std::io::Read;
 
-use crate::fetch::{Content, Item};
+use crate::fetch::{Content, Item, Origin};
 
 pub use limits::Limits;
+pub use other_reports::{feedback_domain, tls_report_domain};
 
 /// Opens `item` and calls `each` for every document in it, in order, streaming the document's bytes.
 ///
 /// Never fails: what could not be opened is in [`Unpacked::faults`], and the rest is read all the same.
-pub fn unpack(item: &Item, _limits: &Limits, each: &mut dyn FnMut(Document<'_>)) -> Unpacked {
-    let mut content: Box<dyn Read + '_> = match &item.content {
-        Content::Bytes(bytes) if bytes.starts_with(&[0x1f, 0x8b]) => {
-            Box::new(flate2::read::MultiGzDecoder::new(bytes.as_slice()))
-        }
-        Content::Bytes(bytes) => Box::new(bytes.as_slice()),
-        Content::File { .. } | Content::Refused(_) => return Unpacked::default(),
+pub fn unpack(item: &Item, limits: &Limits, each: &mut dyn FnMut(Document<'_>)) -> Unpacked {
+    run(item, limits, each, None).0
+}
+
+/// Like [`unpack`], and says what was met on the way, one node for each mail, part, container and document.
+pub fn unpack_tree(item: &Item, limits: &Limits, each: &mut dyn FnMut(Document<'_>)) -> (Unpacked, Vec<Node>) {
+    run(item, limits, each, Some(Vec::new()))
+}
+
+fn run(
+    item: &Item,
+    limits: &Limits,
+    each: &mut dyn FnMut(Document<'_>),
+    nodes: Option<Vec<Node>>,
+) -> (Unpacked, Vec<Node>) {
+    let budget = stream::Budget { item: item.size(), inflated: Cell::new(0) };
+    let mut opener = open::Opener::new(limits, &budget, each, nodes);
+    let (name, certainly_mail) = match &item.origin {
+        Origin::File { path, member } => (path.rsplit(['/', '\\']).next().unwrap_or(path), member.is_some()),
+        Origin::Mailbox { .. } => ("", true),
     };
-    each(Document { place: String::new(), kind: DocumentKind::Xml, promised: true, content: &mut content });
-    Unpacked::default()
+    match &item.content {
+        Content::Bytes(bytes) => opener.bare(&mut stream::Memory(bytes), bytes.len() as u64, name, certainly_mail),
+        Content::File { path, size } => opener.file(path, *size, name, certainly_mail),
+        Content::Refused(refusal) => {
+            opener.fault(Fault { code: refusal.code, place: String::new(), text: refusal.reason.clone() });
+        }
+    }
+    (opener.out, opener.nodes.unwrap_or_default())
 }
 
-/// Returns the domain that a `message/feedback-report` is about (RFC 5965 section 3.2 and RFC 6591: `Reported-Domain`).
-pub fn feedback_domain(_report: &[u8]) -> Option<String> {
-    None
-}
-
-/// Returns the domain of an SMTP TLS report (RFC 8460 section 4.4), or nothing where `json` is no such report or longer
-/// than `limit` bytes.
-pub fn tls_report_domain(_json: &mut dyn Read, _limit: u64) -> Option<String> {
-    None
+/// One line of the tree of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// How deep it is in the tree; 0 is the item itself.
+    pub level: u32,
+    /// Where it is: like [`Document::place`].
+    pub place: String,
+    /// What it is: a media type, a container, a document.
+    pub what: String,
 }
 
 /// What a document's first bytes promise, once every container around it is open.
