@@ -20,5 +20,6 @@ pub mod parse;
 pub mod pipeline;
 pub mod print;
 pub mod query;
+pub mod senders;
 pub mod store;
 pub mod unpack;

@@ -224,7 +224,11 @@ CREATE TABLE stream (
     auth UINTEGER NOT NULL,
     sender_no UINTEGER,
     score UTINYINT,
-    evidence VARCHAR
+    evidence VARCHAR,
+    own_dkim VARCHAR,
+    own_spf VARCHAR,
+    foreign_dkim BOOLEAN,
+    foreign_spf BOOLEAN
 );
 COMMENT ON TABLE stream IS 'Every distinct pair of header from and results, once: what attribution by DKIM and SPF domains looks at.';
 COMMENT ON COLUMN stream.stream_no IS 'Number of the stream, from 0.';
@@ -233,6 +237,10 @@ COMMENT ON COLUMN stream.auth IS 'The DKIM and SPF results: number in auth.';
 COMMENT ON COLUMN stream.sender_no IS 'Sender that the results point to, in sender; NULL where none.';
 COMMENT ON COLUMN stream.score IS 'How specific that evidence is; compare with source.score, the higher wins.';
 COMMENT ON COLUMN stream.evidence IS 'That evidence in words.';
+COMMENT ON COLUMN stream.own_dkim IS 'Signatures of the From domain''s own organisation: pass where one passes, fail where none does, NULL where there are none.';
+COMMENT ON COLUMN stream.own_spf IS 'MAIL FROM of the From domain''s own organisation: pass, fail, or NULL where the MAIL FROM domain is another''s or unknown.';
+COMMENT ON COLUMN stream.foreign_dkim IS 'A signature of another organisation passes.';
+COMMENT ON COLUMN stream.foreign_spf IS 'SPF passes for a MAIL FROM domain of another organisation.';
 
 CREATE TABLE sender (
     sender_no UINTEGER NOT NULL,

@@ -1,12 +1,18 @@
 //! The one TOML file: found, read, checked. Every section is optional; everything works without a file.
 
+mod alerts;
+mod gaps;
 mod sender;
+mod tenant;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use sender::{DkimRule, DomainRule, Network, SenderRule};
+pub use alerts::{AlertMail, Alerts, MailTls, Webhook};
+pub use gaps::GapsConfig;
+pub use sender::{DkimRule, DomainPattern, DomainRule, Network, SenderRule};
+pub use tenant::Tenant;
 
 use crate::unpack::Limits;
 
@@ -22,6 +28,12 @@ pub struct Config {
     pub sender: Vec<SenderRule>,
     /// What is expected of domains.
     pub domain: Vec<DomainRule>,
+    /// Domains, senders and mailboxes that belong together.
+    pub tenant: Vec<Tenant>,
+    /// Where alerts go.
+    pub alerts: Alerts,
+    /// Thresholds of gaps.
+    pub gaps: GapsConfig,
     /// The file that this config was read from.
     #[serde(skip)]
     pub path: Option<PathBuf>,
@@ -54,6 +66,14 @@ pub enum ConfigError {
         /// Line, fault, and the nearest known key.
         text: String,
     },
+    /// `--tenant` names none.
+    #[error("no tenant `{name}`: {known}")]
+    NoTenant {
+        /// As asked for.
+        name: String,
+        /// The tenants that there are.
+        known: String,
+    },
 }
 
 impl Config {
@@ -65,9 +85,36 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let invalid = |text| ConfigError::Invalid { path: path.to_owned(), text };
-        let mut config: Self = toml::from_str(&text).map_err(|error| invalid(explain(&error)))?;
+        let mut config = Self::parse(&text).map_err(invalid)?;
         config.path = Some(path.to_owned());
         Ok(config)
+    }
+
+    /// Reads and checks a config from text.
+    ///
+    /// # Errors
+    /// What is wrong, in words: the line and the nearest known key, or two rules that claim the same mail.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut config: Self = toml::from_str(text).map_err(|error| explain(&error))?;
+        tenant::bind(&mut config.sender, &config.tenant)?;
+        sender::check(&config.sender)?;
+        Ok(config)
+    }
+
+    /// Returns the tenant of a name.
+    ///
+    /// # Errors
+    /// Names the tenants that there are.
+    pub fn tenant(&self, name: &str) -> Result<&Tenant, ConfigError> {
+        self.tenant.iter().find(|tenant| tenant.name == name).ok_or_else(|| ConfigError::NoTenant {
+            name: name.to_owned(),
+            known: if self.tenant.is_empty() {
+                "the config has no [[tenant]]".to_owned()
+            } else {
+                let names: Vec<&str> = self.tenant.iter().map(|tenant| tenant.name.as_str()).collect();
+                format!("there are {}", names.join(", "))
+            },
+        })
     }
 
     /// Finds and reads the config: `given` (`--config` or `$DMARCASE_CONFIG`), `./dmarcase.toml`, the user's config

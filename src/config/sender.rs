@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// One approved sender. A record is its mail when any of `ips`, `dkim`, `spf` or `ptr` matches and `from` allows it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,24 +22,36 @@ pub struct SenderRule {
     /// Networks and addresses.
     #[serde(default)]
     pub ips: Vec<Network>,
-    /// Signing domains, optionally with their selectors.
+    /// Signing domains, optionally with their selectors; only a passing result matches.
     #[serde(default)]
     pub dkim: Vec<DkimRule>,
-    /// MAIL FROM domains.
+    /// MAIL FROM domains; only a passing result matches.
     #[serde(default)]
-    pub spf: Vec<String>,
+    pub spf: Vec<DomainPattern>,
     /// Host name suffixes of its sources; they count only where forward-confirmed.
     #[serde(default)]
     pub ptr: Vec<String>,
     /// From domains that it may use; empty means any.
     #[serde(default)]
-    pub from: Vec<String>,
-    /// First report day that the approval holds for.
-    #[serde(default)]
+    pub from: Vec<DomainPattern>,
+    /// First day that the approval holds. Rules are judged on the day that attribution runs for (`--as-of`, default today).
+    #[serde(default, deserialize_with = "day")]
     pub since: Option<NaiveDate>,
-    /// Last report day that the approval holds for.
-    #[serde(default)]
+    /// Last day that the approval holds; after it, the rule approves nothing.
+    #[serde(default, deserialize_with = "day")]
     pub approved_until: Option<NaiveDate>,
+}
+
+impl SenderRule {
+    /// Returns whether the approval holds on this day.
+    pub fn holds_on(&self, day: NaiveDate) -> bool {
+        self.since.is_none_or(|first| first <= day) && self.approved_until.is_none_or(|last| day <= last)
+    }
+
+    /// Returns whether the rule may use this From domain.
+    pub fn allows_from(&self, header_from: &str) -> bool {
+        self.from.is_empty() || self.from.iter().any(|pattern| pattern.matches(header_from))
+    }
 }
 
 /// A signing domain of an approved sender.
@@ -47,10 +59,54 @@ pub struct SenderRule {
 #[serde(deny_unknown_fields)]
 pub struct DkimRule {
     /// `d=`.
-    pub domain: String,
+    pub domain: DomainPattern,
     /// `s=`; empty means any.
     #[serde(default)]
     pub selectors: Vec<String>,
+}
+
+/// A domain, `a.example`, or all domains below one, `*.a.example`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DomainPattern {
+    /// The domain: lower case, no trailing dot, A-labels.
+    pub domain: String,
+    /// All domains below it, but not itself.
+    pub below: bool,
+}
+
+impl DomainPattern {
+    /// Returns whether a normalised domain name matches.
+    pub fn matches(&self, name: &str) -> bool {
+        if self.below {
+            name.strip_suffix(self.domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        } else {
+            name == self.domain
+        }
+    }
+}
+
+impl TryFrom<String> for DomainPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let name = text.trim();
+        let (name, below) = name.strip_prefix("*.").map_or((name, false), |rest| (rest, true));
+        let domain = crate::parse::domain_name(name).into_owned();
+        if domain.is_empty() || domain.contains(['*', '@', '/', ' ']) || domain.starts_with('.') {
+            return Err(format!("`{text}` is no domain: write a.example, or *.a.example for all domains below it"));
+        }
+        Ok(Self { domain, below })
+    }
+}
+
+impl std::fmt::Display for DomainPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.below {
+            f.write_str("*.")?;
+        }
+        f.write_str(&self.domain)
+    }
 }
 
 /// A network or a single address.
@@ -87,4 +143,82 @@ pub struct DomainRule {
 
 fn yes() -> bool {
     true
+}
+
+/// Reads a day, written as a TOML date (`2026-01-15`) or as text (`"2026-01-15"`).
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let value = toml::Value::deserialize(deserializer)?;
+    let wrong = || serde::de::Error::custom(format!("{value} is no day: write 2026-01-15"));
+    match &value {
+        toml::Value::Datetime(toml::value::Datetime { date: Some(date), time: None, offset: None }) => {
+            let (year, month, day) = (i32::from(date.year), u32::from(date.month), u32::from(date.day));
+            NaiveDate::from_ymd_opt(year, month, day).map(Some).ok_or_else(wrong)
+        }
+        toml::Value::String(text) => text.parse().map(Some).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
+
+/// Checks the rules against one another: two that claim the same mail with equal right are an error naming both.
+///
+/// # Errors
+/// The two rules, what both claim, and the remedy.
+pub(super) fn check(rules: &[SenderRule]) -> Result<(), String> {
+    let mut claims: std::collections::HashMap<String, Vec<&SenderRule>> = std::collections::HashMap::new();
+    for rule in rules {
+        if rule.name.trim().is_empty() {
+            return Err("a [[sender]] has an empty name".into());
+        }
+        if rule.ips.is_empty() && rule.dkim.is_empty() && rule.spf.is_empty() && rule.ptr.is_empty() {
+            return Err(format!("the sender `{}` matches nothing: give it ips, dkim, spf or ptr", rule.name));
+        }
+        for claim in claims_of(rule) {
+            let others = claims.entry(claim.clone()).or_default();
+            if let Some(other) = others.iter().find(|other| clash(other, rule)) {
+                return Err(format!(
+                    "the senders `{}` and `{}` both claim {claim}; bind them to different From domains with `from`, \
+                     or make one more specific",
+                    other.name, rule.name
+                ));
+            }
+            others.push(rule);
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a rule matches by, in words that are the same for equal evidence.
+fn claims_of(rule: &SenderRule) -> impl Iterator<Item = String> + '_ {
+    let networks = rule.ips.iter().map(|network| format!("the network {}", network.0));
+    let spf = rule.spf.iter().map(|domain| format!("the SPF domain {domain}"));
+    let ptr = rule.ptr.iter().map(|host| format!("hosts below {}", host.to_ascii_lowercase()));
+    let dkim = rule.dkim.iter().flat_map(|dkim| {
+        let any = dkim.selectors.is_empty().then(|| format!("the DKIM domain {}", dkim.domain));
+        let each = |s: &String| format!("the DKIM selector {} of {}", s.to_ascii_lowercase(), dkim.domain);
+        any.into_iter().chain(dkim.selectors.iter().map(each))
+    });
+    networks.chain(spf).chain(ptr).chain(dkim)
+}
+
+/// Whether two rules with equal evidence may both apply to one record: same days, and From domains no telling apart.
+fn clash(one: &SenderRule, other: &SenderRule) -> bool {
+    let starts_after = |a: &SenderRule, b: &SenderRule| a.since.zip(b.approved_until).is_some_and(|(s, e)| s > e);
+    if std::ptr::eq(one, other) || starts_after(one, other) || starts_after(other, one) {
+        return false;
+    }
+    // A rule bound to From domains beats one for any; two bound ones must not share a From domain.
+    match (one.from.is_empty(), other.from.is_empty()) {
+        (true, true) => true,
+        (false, false) => one.from.iter().any(|a| other.from.iter().any(|b| overlap(a, b))),
+        _ => false,
+    }
+}
+
+fn overlap(a: &DomainPattern, b: &DomainPattern) -> bool {
+    match (a.below, b.below) {
+        (false, false) => a == b,
+        (true, false) => a.matches(&b.domain),
+        (false, true) => b.matches(&a.domain),
+        (true, true) => a.domain == b.domain || a.matches(&b.domain) || b.matches(&a.domain),
+    }
 }

@@ -1,0 +1,19 @@
+//! Who is behind each source: the operator's rules and the bundled catalogue against the evidence of the reports.
+
+mod attribute;
+mod catalogue;
+mod networks;
+mod numbering;
+mod rules;
+mod store;
+
+pub use attribute::{Attribution, MailFrom, Named, Signature, SourceFacts, StreamFacts, Verdict, score};
+pub use catalogue::{Catalogue, CatalogueError, Confidence, Fact};
+pub use networks::{Networks, bounds, sortable};
+pub use rules::Rules;
+pub use store::{AttributeError, Attributed, attribute, forget, is_current};
+
+/// Yields a domain name and every name above it: `a.b.example`, `b.example`, `example`.
+pub(crate) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |rest| rest.split_once('.').map(|(_, above)| above))
+}

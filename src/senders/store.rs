@@ -1,0 +1,358 @@
+//! Attribution in the store: reads streams and sources that nobody looked at yet, writes who is behind them.
+//!
+//! Numbers of streams and sources only grow, so `setting` remembers how far attribution came. It also remembers a
+//! fingerprint of the rules that held and of the catalogue: when that changes, everything is looked at again, and no
+//! report is imported again.
+
+use chrono::NaiveDate;
+use duckdb::arrow::array::{Array, StringArray, UInt32Array, UInt64Array};
+use duckdb::{Connection, params};
+use rustc_hash::FxHashMap;
+
+use super::attribute::{Attribution, MailFrom, Signature, SourceFacts, StreamFacts};
+use super::catalogue::{self, Catalogue};
+use super::numbering::Senders;
+use super::rules::Rules;
+use crate::config::Config;
+
+/// Raised when the way of attributing changes, so that stores are looked at again.
+const METHOD: u32 = 1;
+
+const FINGERPRINT: &str = "senders_fingerprint";
+const STREAMS_DONE: &str = "senders_streams_done";
+const SOURCES_DONE: &str = "senders_sources_done";
+
+const SELECT_DKIM: &str = r#"
+SELECT a.auth_no, u.d."domain", u.d.domain_org, u.d.selector, u.d.result = 'pass', u.d.result = 'none'
+FROM auth a, unnest(a.dkim) AS u(d)
+WHERE a.auth_no IN (SELECT auth FROM stream WHERE stream_no >= ?) AND u.d."domain" <> ''"#;
+
+// RFC 7489 section 4.1: SPF's part in DMARC is the MAIL FROM identity, so HELO names nobody here.
+const SELECT_SPF: &str = r#"
+SELECT a.auth_no, u.d."domain", u.d.domain_org, u.d.result = 'pass'
+FROM auth a, unnest(a.spf) AS u(d)
+WHERE a.auth_no IN (SELECT auth FROM stream WHERE stream_no >= ?) AND u.d."domain" <> ''
+  AND coalesce(u.d."scope", 'mfrom') <> 'helo'"#;
+
+const SELECT_STREAMS: &str = "
+SELECT t.stream_no, t.auth, d.name, d.domain_org
+FROM stream t LEFT JOIN domain d ON d.domain_no = t.header_from
+WHERE t.stream_no >= ? ORDER BY t.stream_no";
+
+const SELECT_SOURCES: &str = "
+SELECT source_no, (ip_sort >> 64)::UBIGINT, (ip_sort & 18446744073709551615::UHUGEINT)::UBIGINT,
+    CASE WHEN ptr_confirmed THEN ptr END
+FROM source WHERE source_no >= ? ORDER BY source_no";
+
+const CREATE_FOUND: &str = "
+CREATE OR REPLACE TEMP TABLE found_stream (stream_no UINTEGER, sender_no UINTEGER, score UTINYINT, evidence VARCHAR,
+    own_dkim VARCHAR, own_spf VARCHAR, foreign_dkim BOOLEAN, foreign_spf BOOLEAN);
+CREATE OR REPLACE TEMP TABLE found_source (source_no UINTEGER, sender_no UINTEGER, score UTINYINT, evidence VARCHAR);";
+
+const WRITE_STREAMS: &str = "
+UPDATE stream SET sender_no = f.sender_no, score = f.score, evidence = f.evidence, own_dkim = f.own_dkim,
+    own_spf = f.own_spf, foreign_dkim = f.foreign_dkim, foreign_spf = f.foreign_spf
+FROM found_stream f WHERE stream.stream_no = f.stream_no";
+
+const WRITE_SOURCES: &str = "
+UPDATE source SET sender_no = f.sender_no, score = f.score, evidence = f.evidence
+FROM found_source f WHERE source.source_no = f.source_no";
+
+const SELECT_PAIRS: &str = "
+SELECT DISTINCT r.source, r.header_from, d.name
+FROM record r JOIN domain d ON d.domain_no = r.header_from
+WHERE r.source IN (SELECT source_no FROM found_source)";
+
+const DROP_FOUND: &str = "DROP TABLE found_stream; DROP TABLE found_source";
+
+/// Why attribution stopped; nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum AttributeError {
+    /// The store refused.
+    #[error("attributing sources to senders, the store says: {0}")]
+    Store(#[from] duckdb::Error),
+    /// A column came in another type than asked for.
+    #[error("attributing sources to senders, the store gave an unexpected column for {0}")]
+    Column(&'static str),
+    /// More senders than numbers.
+    #[error("the store has more senders than it can number")]
+    TooMany,
+}
+
+/// What an attribution looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributed {
+    /// Streams looked at.
+    pub streams: u64,
+    /// Sources looked at.
+    pub sources: u64,
+    /// Everything was looked at again, since the rules or the catalogue changed.
+    pub afresh: bool,
+}
+
+/// Returns whether every stream and source is attributed by the rules that hold on `as_of`.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn is_current(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<bool, AttributeError> {
+    if setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint(config, as_of).as_str()) {
+        return Ok(false);
+    }
+    let next = "SELECT (SELECT coalesce(max(stream_no) + 1, 0) FROM stream)::UBIGINT, \
+                (SELECT coalesce(max(source_no) + 1, 0) FROM source)::UBIGINT";
+    let (streams, sources): (u64, u64) = connection.query_row(next, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(done(connection, STREAMS_DONE)? >= streams && done(connection, SOURCES_DONE)? >= sources)
+}
+
+/// Makes the next attribution look at everything again, as after enrichment.
+///
+/// # Errors
+/// Where the store cannot be written.
+pub fn forget(connection: &Connection) -> Result<(), AttributeError> {
+    connection.execute("DELETE FROM setting WHERE name = ?", [FINGERPRINT])?;
+    Ok(())
+}
+
+/// Attributes what no attribution has looked at yet, or everything where the rules that hold on `as_of` or the
+/// catalogue changed since. One transaction: all of it is kept, or nothing.
+///
+/// # Errors
+/// Where the store cannot be read or written.
+pub fn attribute(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
+    connection.execute_batch("BEGIN")?;
+    let attributed = in_transaction(connection, config, as_of);
+    connection.execute_batch(if attributed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    attributed
+}
+
+fn in_transaction(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
+    let fingerprint = fingerprint(config, as_of);
+    let afresh = setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint.as_str());
+    let rules = Rules::new(&config.sender, as_of);
+    let attribution = Attribution { rules: &rules, catalogue: Catalogue::bundled() };
+    if afresh {
+        connection.execute_batch("DELETE FROM sender; DELETE FROM source_from")?;
+        connection.execute_batch(
+            "UPDATE source SET sender_no = NULL, score = NULL, evidence = NULL WHERE score IS NOT NULL",
+        )?;
+    }
+    let from = |name| if afresh { Ok(0) } else { done(connection, name) };
+    connection.execute_batch(CREATE_FOUND)?;
+    let mut senders = Senders::read(connection)?;
+    let streams = streams(connection, &attribution, &mut senders, from(STREAMS_DONE)?)?;
+    let (sources, bound) = sources(connection, &attribution, &mut senders, from(SOURCES_DONE)?)?;
+    connection.execute_batch(WRITE_STREAMS)?;
+    connection.execute_batch(WRITE_SOURCES)?;
+    if rules.binds_sources() {
+        let bound = if afresh { bound } else { bound_sources(connection, &rules)? };
+        source_from(connection, &attribution, &mut senders, &bound)?;
+    }
+    senders.write(connection)?;
+    connection.execute_batch(DROP_FOUND)?;
+    remember(connection, FINGERPRINT, &fingerprint)?;
+    remember(connection, STREAMS_DONE, &(from(STREAMS_DONE)? + streams).to_string())?;
+    remember(connection, SOURCES_DONE, &(from(SOURCES_DONE)? + sources).to_string())?;
+    Ok(Attributed { streams, sources, afresh })
+}
+
+/// Names everything that an attribution depends on but the evidence itself.
+fn fingerprint(config: &Config, as_of: NaiveDate) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&METHOD.to_le_bytes());
+    hasher.update(catalogue::TEXT.as_bytes());
+    for rule in config.sender.iter().filter(|rule| rule.holds_on(as_of)) {
+        hasher.update(format!("{rule:?}").as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn setting(connection: &Connection, name: &str) -> Result<Option<String>, AttributeError> {
+    let mut statement = connection.prepare("SELECT \"value\" FROM setting WHERE name = ?")?;
+    let mut rows = statement.query([name])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+}
+
+fn done(connection: &Connection, name: &str) -> Result<u64, AttributeError> {
+    Ok(setting(connection, name)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+fn remember(connection: &Connection, name: &str, value: &str) -> Result<(), AttributeError> {
+    connection.execute("DELETE FROM setting WHERE name = ?", [name])?;
+    connection.execute("INSERT INTO setting VALUES (?, ?)", [name, value])?;
+    Ok(())
+}
+
+/// The results of one row of `auth`: each signature and MAIL FROM domain, and whether it passes.
+#[derive(Default)]
+struct Results {
+    passing_dkim: Vec<Signature>,
+    passing_spf: Vec<MailFrom>,
+    failing_dkim: Vec<String>,
+    failing_spf: Vec<String>,
+}
+
+fn results(connection: &Connection, from: u64) -> Result<FxHashMap<u32, Results>, AttributeError> {
+    let mut by_auth: FxHashMap<u32, Results> = FxHashMap::default();
+    let mut statement = connection.prepare(SELECT_DKIM)?;
+    let mut rows = statement.query([from])?;
+    while let Some(row) = rows.next()? {
+        let entry = by_auth.entry(row.get(0)?).or_default();
+        let passes = row.get::<_, Option<bool>>(4)?.unwrap_or(false);
+        let org: String = row.get(2)?;
+        if passes {
+            entry.passing_dkim.push(Signature { domain: row.get(1)?, org, selector: row.get(3)? });
+        } else if !row.get::<_, Option<bool>>(5)?.unwrap_or(false) {
+            // `none` means that there was no signature to judge.
+            entry.failing_dkim.push(org);
+        }
+    }
+    let mut statement = connection.prepare(SELECT_SPF)?;
+    let mut rows = statement.query([from])?;
+    while let Some(row) = rows.next()? {
+        let entry = by_auth.entry(row.get(0)?).or_default();
+        let org: String = row.get(2)?;
+        if row.get::<_, Option<bool>>(3)?.unwrap_or(false) {
+            entry.passing_spf.push(MailFrom { domain: row.get(1)?, org });
+        } else {
+            entry.failing_spf.push(org);
+        }
+    }
+    Ok(by_auth)
+}
+
+fn streams(
+    connection: &Connection,
+    attribution: &Attribution<'_>,
+    senders: &mut Senders,
+    from: u64,
+) -> Result<u64, AttributeError> {
+    let by_auth = results(connection, from)?;
+    let nothing = Results::default();
+    let mut found = connection.appender_to_catalog_and_db("found_stream", "temp", "main")?;
+    let mut statement = connection.prepare(SELECT_STREAMS)?;
+    let mut rows = statement.query([from])?;
+    let mut seen = 0;
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        let results = by_auth.get(&row.get(1)?).unwrap_or(&nothing);
+        let (name, org): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+        let facts = StreamFacts {
+            header_from: name.as_deref(),
+            header_from_org: org.as_deref(),
+            dkim: &results.passing_dkim,
+            spf: &results.passing_spf,
+        };
+        let (sender, score, evidence) = senders.cells(attribution.rules, attribution.stream(facts))?;
+        let own = |o: &str| org.as_deref() == Some(o);
+        let word = |passes: bool, fails: bool| if passes { Some("pass") } else { fails.then_some("fail") };
+        found.append_row(params![
+            row.get::<_, u32>(0)?,
+            sender,
+            score,
+            evidence,
+            word(results.passing_dkim.iter().any(|s| own(&s.org)), results.failing_dkim.iter().any(|o| own(o))),
+            word(results.passing_spf.iter().any(|m| own(&m.org)), results.failing_spf.iter().any(|o| own(o))),
+            results.passing_dkim.iter().any(|s| !own(&s.org)),
+            results.passing_spf.iter().any(|m| !own(&m.org)),
+        ])?;
+    }
+    found.flush()?;
+    Ok(seen)
+}
+
+/// A source that a rule bound to From domains reaches.
+struct Bound {
+    address: u128,
+    host: Option<String>,
+}
+
+fn sources(
+    connection: &Connection,
+    attribution: &Attribution<'_>,
+    senders: &mut Senders,
+    from: u64,
+) -> Result<(u64, FxHashMap<u32, Bound>), AttributeError> {
+    let mut found = connection.appender_to_catalog_and_db("found_source", "temp", "main")?;
+    let mut bound = FxHashMap::default();
+    let mut seen = 0;
+    each_source(connection, from, |number, facts| {
+        seen += 1;
+        if attribution.rules.bound_reaches(facts.address, facts.host) {
+            bound.insert(number, Bound { address: facts.address, host: facts.host.map(str::to_owned) });
+        }
+        if let Some(verdict) = attribution.source(facts) {
+            let (sender, score, evidence) = senders.cells(attribution.rules, Some(verdict))?;
+            found.append_row(params![number, sender, score, evidence])?;
+        }
+        Ok(())
+    })?;
+    found.flush()?;
+    Ok((seen, bound))
+}
+
+/// Every source from a number on, in Arrow batches: a store may hold millions.
+fn each_source(
+    connection: &Connection,
+    from: u64,
+    mut look: impl FnMut(u32, SourceFacts<'_>) -> Result<(), AttributeError>,
+) -> Result<(), AttributeError> {
+    let mut statement = connection.prepare(SELECT_SOURCES)?;
+    for batch in statement.query_arrow([from])? {
+        let column = |place: usize| batch.columns().get(place).map(|array| array.as_any());
+        let wrong = AttributeError::Column("source");
+        let (Some(numbers), Some(high), Some(low), Some(hosts)) = (
+            column(0).and_then(|array| array.downcast_ref::<UInt32Array>()),
+            column(1).and_then(|array| array.downcast_ref::<UInt64Array>()),
+            column(2).and_then(|array| array.downcast_ref::<UInt64Array>()),
+            column(3).and_then(|array| array.downcast_ref::<StringArray>()),
+        ) else {
+            return Err(wrong);
+        };
+        for place in 0..batch.num_rows() {
+            let address = (u128::from(high.value(place)) << 64) | u128::from(low.value(place));
+            let host = (!hosts.is_null(place)).then(|| hosts.value(place));
+            look(numbers.value(place), SourceFacts { address, host })?;
+        }
+    }
+    Ok(())
+}
+
+fn bound_sources(connection: &Connection, rules: &Rules) -> Result<FxHashMap<u32, Bound>, AttributeError> {
+    let mut bound = FxHashMap::default();
+    each_source(connection, 0, |number, facts| {
+        if rules.bound_reaches(facts.address, facts.host) {
+            bound.insert(number, Bound { address: facts.address, host: facts.host.map(str::to_owned) });
+        }
+        Ok(())
+    })?;
+    Ok(bound)
+}
+
+/// Rebuilds `source_from` from the pairs of source and From domain that records hold.
+fn source_from(
+    connection: &Connection,
+    attribution: &Attribution<'_>,
+    senders: &mut Senders,
+    bound: &FxHashMap<u32, Bound>,
+) -> Result<(), AttributeError> {
+    connection.execute_batch("DELETE FROM source_from; DELETE FROM found_source")?;
+    let mut reached = connection.appender_to_catalog_and_db("found_source", "temp", "main")?;
+    for number in bound.keys() {
+        reached.append_row(params![*number, None::<u32>, 0_u8, None::<String>])?;
+    }
+    reached.flush()?;
+    let mut found = connection.appender("source_from")?;
+    let mut statement = connection.prepare(SELECT_PAIRS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (source, header_from, name): (u32, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let Some(reached) = bound.get(&source) else { continue };
+        let facts = SourceFacts { address: reached.address, host: reached.host.as_deref() };
+        if let Some(verdict) = attribution.source_for(facts, &name) {
+            let (sender, score, evidence) = senders.cells(attribution.rules, Some(verdict))?;
+            found.append_row(params![source, header_from, sender, score, evidence])?;
+        }
+    }
+    found.flush()?;
+    Ok(())
+}
