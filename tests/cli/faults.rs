@@ -1,0 +1,143 @@
+//! Bad input: one clear error, exit status 1, nothing half-written; and no item stops a run.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::support::World;
+
+fn failure(world: &World, args: &[&str]) -> String {
+    let output = world.run(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}");
+    assert!(output.stdout.is_empty(), "only answers go to standard output");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_missing_path_is_named_and_makes_no_store() {
+    let world = World::new();
+    let told = failure(&world, &["import", "no/such/folder"]);
+    assert!(told.contains("no/such/folder"), "{told}");
+    assert!(!world.db().exists());
+}
+
+#[test]
+fn a_missing_store_says_how_to_make_one() {
+    let world = World::new();
+    let told = failure(&world, &["rates"]);
+    assert!(told.contains("store.duckdb") && told.contains("import"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_no_store_is_left_alone() {
+    let world = World::new();
+    std::fs::write(world.db(), "precious letters, not a database, long enough to be looked at by an engine").unwrap();
+    std::fs::write(world.path("mail.eml"), "Subject: hi\n\nhello\n").unwrap();
+    for args in [&["rates"][..], &["import", "mail.eml"]] {
+        let told = failure(&world, args);
+        assert!(told.contains("store.duckdb"), "{told}");
+    }
+    assert!(std::fs::read_to_string(world.db()).unwrap().starts_with("precious"));
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let world = World::new();
+    std::fs::write(world.path("mail.eml"), "Subject: hi\n\nhello\n").unwrap();
+    world.import(&world.path("mail.eml"));
+    let store = duckdb::Connection::open(world.db()).unwrap();
+    store.execute_batch("INSERT INTO migration VALUES (4000, 'of the future', current_timestamp)").unwrap();
+    drop(store);
+    for args in [&["rates"][..], &["import", "mail.eml"]] {
+        let told = failure(&world, args);
+        assert!(told.contains("4000") && told.contains("newer"), "{told}");
+    }
+}
+
+#[test]
+fn a_wrong_config_names_line_and_nearest_key() {
+    let world = World::new();
+    std::fs::write(world.path("dmarcase.toml"), "[limits]\nmail_byte = 5\n").unwrap();
+    let told = failure(&world, &["rates"]);
+    assert!(told.contains("line 2") && told.contains("mail_bytes"), "{told}");
+}
+
+#[test]
+fn wrong_usage_is_status_two() {
+    let world = World::new();
+    assert_eq!(world.run(&["rates", "--by", "moon"]).status.code(), Some(2));
+    assert_eq!(world.run(&["import"]).status.code(), Some(2));
+}
+
+/// Files that are no reports, beside one that is: each has its row and its reason, and the report is stored.
+#[test]
+fn what_is_no_report_is_told_in_words_and_stops_nothing() {
+    let world = World::new();
+    let folder = world.path("in");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("empty.xml"), "").unwrap();
+    std::fs::write(folder.join("letter.eml"), "From: a@b.example\nSubject: lunch\n\nAt noon?\n").unwrap();
+    std::fs::write(folder.join("picture.png"), b"\x89PNG\r\n\x1a\n0000").unwrap();
+    std::fs::write(folder.join("page.xml"), "<html><body>no report</body></html>").unwrap();
+    std::fs::write(folder.join("cut.xml"), &REPORT[..REPORT.len() / 2]).unwrap();
+    std::fs::write(folder.join("whole.xml"), REPORT).unwrap();
+    let answer = world.import(&folder);
+    assert_eq!((&answer["items"], &answer["reports_stored"]), (&6.into(), &1.into()));
+    assert_eq!(answer["rejected"].as_u64().unwrap() + answer["not_reports"].as_u64().unwrap(), 5);
+    assert_eq!(world.number("SELECT count(*) FROM ledger WHERE outcome <> 'stored' AND length(reason) > 8"), 5);
+    assert_eq!(world.number("SELECT count(DISTINCT path) FROM ledger"), 6);
+    let strict = world.run(&["import", "--strict", "in/cut.xml"]);
+    assert_eq!(strict.status.code(), Some(3), "a rejected item is a finding with --strict");
+}
+
+#[test]
+fn standard_input_is_an_origin() {
+    let world = World::new();
+    let mut child = world
+        .command(&["--format", "json", "import", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(REPORT.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["reports_stored"], &answer["messages"]), (&1.into(), &7.into()));
+}
+
+/// A full disk (here: a store that may not grow) fails the run, and leaves a store that opens.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_one_clear_error() {
+    let world = World::new();
+    let folder = world.path("corpus");
+    crate::support::corpus(&folder, &["--reports", "1500"]);
+    std::fs::write(world.path("whole.xml"), REPORT).unwrap();
+    world.import(&world.path("whole.xml"));
+    // 2,000 blocks of 512 bytes for any one file of the child: the engine's writes fail like those on a full disk.
+    let program = env!("CARGO_BIN_EXE_dmarcase");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 2000; exec {program} --db {} import {}",
+        world.db().display(),
+        folder.display()
+    );
+    let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("nothing of this batch was stored") || told.contains("cannot"), "{told}");
+    assert_eq!(world.number("SELECT count(*) FROM report"), 1);
+    assert_eq!(world.import(&folder)["reports_stored"], 1500);
+}
+
+/// One whole report: seven messages.
+const REPORT: &str = r#"<?xml version="1.0"?>
+<feedback>
+ <report_metadata><org_name>Receiver</org_name><email>d@receiver.example</email><report_id>r-1</report_id>
+  <date_range><begin>1709251200</begin><end>1709337599</end></date_range></report_metadata>
+ <policy_published><domain>shop.example</domain><adkim>r</adkim><aspf>r</aspf><p>none</p><sp>none</sp><pct>100</pct></policy_published>
+ <record><row><source_ip>192.0.2.1</source_ip><count>7</count>
+  <policy_evaluated><disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>
+  <identifiers><envelope_from>shop.example</envelope_from><header_from>shop.example</header_from></identifiers>
+  <auth_results><dkim><domain>shop.example</domain><selector>s1</selector><result>pass</result></dkim>
+   <spf><domain>shop.example</domain><scope>mfrom</scope><result>fail</result></spf></auth_results></record>
+</feedback>
+"#;

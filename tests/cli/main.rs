@@ -1,0 +1,15 @@
+//! The program as its users run it: whole commands on real files, against figures worked out by hand or planted.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../story/mod.rs"]
+mod story;
+
+mod corpus;
+mod export;
+mod faults;
+mod kill;
+mod lock;
+mod samples;
+mod sql;
+mod support;
