@@ -77,8 +77,9 @@ fn read_document(reader: &mut Reader, document: Document<'_>, xml_bytes: &mut u6
             found
         }
         DocumentKind::Json => match tls_report_domain(document.content, OTHER_REPORT_BYTES) {
-            Some(domain) => Found::TlsReport { domain: Some(domain).filter(|d| !d.is_empty()) },
-            None => not_a_report(document.promised, "JSON that is no SMTP TLS report".to_owned()),
+            Ok(Some(domain)) => Found::TlsReport { domain: Some(domain).filter(|d| !d.is_empty()) },
+            Ok(None) => not_a_report(document.promised, "JSON that is no SMTP TLS report".to_owned()),
+            Err(Fault { code, text, .. }) => Found::Rejected { code: code.to_owned(), reason: text },
         },
         DocumentKind::FeedbackReport => {
             let mut bytes = Vec::new();

@@ -82,11 +82,11 @@ impl Columns {
 
     /// Adds a column of lists of structs whose fields are all text. Each row is a list of structs, each struct the values
     /// of `names` in order.
-    pub fn structs<'a, const N: usize>(
+    pub fn structs<const N: usize>(
         &mut self,
         name: &'static str,
         names: [&'static str; N],
-        rows: &[Vec<[Option<&'a str>; N]>],
+        rows: &[Vec<[Option<&str>; N]>],
     ) -> &mut Self {
         let fields: Fields = names.iter().map(|field| Field::new(*field, DataType::Utf8, true)).collect();
         let column = |at: usize| -> ArrayRef {
