@@ -2,6 +2,10 @@
 
 mod alerts;
 mod gaps;
+mod mailbox;
+mod oauth2;
+mod schedule;
+mod secret;
 mod sender;
 mod tenant;
 
@@ -11,6 +15,10 @@ use serde::Deserialize;
 
 pub use alerts::{AlertMail, Alerts, MailTls, Webhook};
 pub use gaps::GapsConfig;
+pub use mailbox::{After, Login, MailboxConfig, Timeouts, Tls};
+pub use oauth2::{Flow, OAuth2Config};
+pub use schedule::{Schedule, Span};
+pub use secret::{CommandLine, Secret, SecretError};
 pub use sender::{DkimRule, DomainPattern, DomainRule, Network, SenderRule};
 pub use tenant::Tenant;
 
@@ -24,6 +32,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// What strangers may make this program do.
     pub limits: Limits,
+    /// Mailboxes that reports arrive at.
+    pub mailbox: Vec<MailboxConfig>,
     /// Approved senders.
     pub sender: Vec<SenderRule>,
     /// What is expected of domains.
@@ -86,6 +96,17 @@ impl Config {
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let invalid = |text| ConfigError::Invalid { path: path.to_owned(), text };
         let mut config = Self::parse(&text).map_err(invalid)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for mailbox in &mut config.mailbox {
+            mailbox.resolve(folder);
+        }
+        for (n, mailbox) in config.mailbox.iter().enumerate() {
+            if config.mailbox.iter().take(n).any(|other| other.name == mailbox.name) {
+                let at = text.lines().enumerate().filter(|(_, line)| line.trim() == "[[mailbox]]").nth(n);
+                let line = at.map_or(0, |(line, _)| line + 1);
+                return Err(invalid(format!("line {line}: two mailboxes are named `{}`", mailbox.name)));
+            }
+        }
         config.path = Some(path.to_owned());
         Ok(config)
     }

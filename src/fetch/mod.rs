@@ -1,6 +1,7 @@
 //! Where items come from: files, folders, maildirs, mboxes, standard input, IMAP. Knows nothing of what items hold.
 
 mod files;
+pub mod imap;
 mod mbox;
 mod walk;
 

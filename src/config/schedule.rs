@@ -1,0 +1,115 @@
+//! When `watch` polls: an interval, a cron expression, or IDLE.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Local};
+use serde::Deserialize;
+
+/// A span of time as people write it: `90s`, `15m`, `1h`, `1d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fault = || format!("`{text}` is no span of time: write 90s, 15m, 1h or 1d");
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fault)?;
+        let (number, unit) = text.split_at(digits);
+        let number: u32 = number.parse().map_err(|_| fault())?;
+        let unit: u64 = match unit.trim() {
+            "s" => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            _ => return Err(fault()),
+        };
+        Ok(Self(Duration::from_secs(u64::from(number) * unit)))
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// When `watch` polls a mailbox.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Schedule {
+    /// This long after the last poll began.
+    Every(Duration),
+    /// By a cron expression of five fields (or six, with seconds), local time.
+    Cron(Box<croner::Cron>),
+    /// When the server says that mail arrived (RFC 2177).
+    Idle,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::Every(Duration::from_secs(3600))
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text == "idle" {
+            return Ok(Self::Idle);
+        }
+        if text.contains(char::is_whitespace) || text.starts_with('@') {
+            let cron = text.parse().map_err(|error| format!("`{text}` is no cron expression: {error}"))?;
+            return Ok(Self::Cron(Box::new(cron)));
+        }
+        let every = text
+            .parse::<Span>()
+            .map_err(|_| {
+                format!("`{text}` is no schedule: write 15m, 1h, idle, or a cron expression like `5 * * * *`")
+            })?
+            .0;
+        if every < Duration::from_secs(10) {
+            return Err(format!("`{text}` is too often for a mail server: use 10s or more, or idle"));
+        }
+        Ok(Self::Every(every))
+    }
+}
+
+impl TryFrom<String> for Schedule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Schedule {
+    /// Returns when to poll next, `last` being when the last poll began. With IDLE that is `idle_poll` later.
+    pub fn next(&self, last: DateTime<Local>, idle_poll: Duration) -> DateTime<Local> {
+        let hour = Duration::from_secs(3600);
+        match self {
+            Self::Every(every) => last + *every,
+            Self::Idle => last + idle_poll,
+            // An expression without a next time (30 February) was let through by the parser: an hour then.
+            Self::Cron(cron) => cron.find_next_occurrence(&last, false).unwrap_or(last + hour),
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Every(every) => write!(f, "every {} s", every.as_secs()),
+            Self::Cron(cron) => write!(f, "cron {}", cron.as_str()),
+            Self::Idle => f.write_str("idle"),
+        }
+    }
+}

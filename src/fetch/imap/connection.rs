@@ -1,0 +1,317 @@
+//! One connection to a server: commands out, answers in, with a limit on every wait.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_imap::imap_proto::{Capability, Response, ResponseCode, Status};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, timeout};
+
+use super::error::{Fault, said};
+use super::wire::{Trip, Wire};
+
+/// How often a wait looks whether the program shall stop.
+const TICK: Duration = Duration::from_secs(1);
+/// A server that sends less than this in the time of `timeout.answer` counts as stalled.
+const TRICKLE: u64 = 1024;
+
+/// What every wait looks at and reports to.
+#[derive(Clone, Copy, Debug)]
+pub struct Pulse<'a> {
+    /// Set from outside: end after what is running.
+    pub stop: &'a AtomicBool,
+    /// Counts signs of life; a watchdog looks whether it moves.
+    pub beat: &'a AtomicU64,
+}
+
+impl Pulse<'_> {
+    /// Returns whether the program shall stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Gives a sign of life.
+    pub fn beat(&self) {
+        self.beat.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A tag of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tag(String);
+
+impl Tag {
+    /// Returns whether the answer ends the command of this tag.
+    pub(super) fn ends(&self, response: &Response<'_>) -> bool {
+        matches!(response, Response::Done { tag, .. } if tag.0 == self.0)
+    }
+}
+
+/// The last answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// OK.
+    Ok(Answer),
+    /// NO or BAD.
+    No(Answer),
+}
+
+/// The text of a last answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// What it says, fit for a log, with its response code where the library does not know it.
+    pub(super) text: String,
+    /// TRYCREATE: the folder is missing.
+    pub(super) try_create: bool,
+    /// READ-ONLY.
+    pub(super) read_only: bool,
+}
+
+impl Done {
+    /// Turns NO and BAD into a fault.
+    pub(super) fn ok(self, command: &'static str) -> Result<Answer, Fault> {
+        match self {
+            Self::Ok(answer) => Ok(answer),
+            Self::No(answer) => Err(Fault::Refused { command, text: answer.text }),
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct Connection<'a> {
+    client: async_imap::Client<Wire>,
+    tags: u32,
+    answer: Duration,
+    pulse: Pulse<'a>,
+    /// What the server can do, upper case; empty until known.
+    capabilities: Vec<String>,
+    leaving: bool,
+}
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(wire: Wire, answer: u16, pulse: Pulse<'a>) -> Self {
+        let answer = Duration::from_secs(u64::from(answer));
+        let client = async_imap::Client::new(wire);
+        Self { client, tags: 0, answer, pulse, capabilities: Vec::new(), leaving: false }
+    }
+
+    /// Gives the connection back, for STARTTLS. What the server sent ahead of TLS is thrown away.
+    pub(super) fn into_wire(self) -> Wire {
+        self.client.into_inner()
+    }
+
+    /// Returns the signs and orders that this connection looks at.
+    pub(super) fn pulse(&self) -> Pulse<'a> {
+        self.pulse
+    }
+
+    /// Sends one command and returns its tag.
+    pub(super) async fn send(&mut self, command: &str) -> Result<Tag, Fault> {
+        self.tags += 1;
+        let tag = Tag(format!("D{}", self.tags));
+        self.write(format!("{} {command}\r\n", tag.0)).await?;
+        Ok(tag)
+    }
+
+    /// Sends a line that belongs to a running command.
+    pub(super) async fn send_line(&mut self, line: &str) -> Result<(), Fault> {
+        self.write(format!("{line}\r\n")).await
+    }
+
+    async fn write(&mut self, line: String) -> Result<(), Fault> {
+        let wire = self.client.get_mut();
+        let sending = async {
+            wire.write_all(line.as_bytes()).await?;
+            wire.flush().await
+        };
+        match timeout(self.answer, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Fault::Network { step: "sending", text: error.to_string() }),
+            Err(_) => Err(self.stalled("sending")),
+        }
+    }
+
+    fn stalled(&self, step: &'static str) -> Fault {
+        let step =
+            if self.client.get_ref().literal_left() > 0 { "a message (fewer bytes than announced)" } else { step };
+        Fault::Stalled { step, seconds: u16::try_from(self.answer.as_secs()).unwrap_or(u16::MAX) }
+    }
+
+    /// Waits for the next response and gives it to `look`.
+    pub(super) async fn next<R>(
+        &mut self,
+        step: &'static str,
+        look: impl FnOnce(&Response<'_>) -> R,
+    ) -> Result<R, Fault> {
+        self.next_within(step, self.answer, look).await
+    }
+
+    /// Like [`Self::next`], with another limit.
+    pub(super) async fn next_within<R>(
+        &mut self,
+        step: &'static str,
+        limit: Duration,
+        look: impl FnOnce(&Response<'_>) -> R,
+    ) -> Result<R, Fault> {
+        let mut since = Instant::now();
+        let mut seen = self.client.get_ref().received;
+        let response = loop {
+            let tick = limit.min(TICK);
+            let read = timeout(tick, self.client.read_response()).await;
+            match read {
+                Ok(Ok(Some(response))) => break response,
+                Ok(Ok(None)) => return Err(Fault::Closed { step }),
+                Ok(Err(error)) => return Err(self.broken(step, &error)),
+                Err(_) => {}
+            }
+            let received = self.client.get_ref().received;
+            if received > seen {
+                self.pulse.beat();
+            }
+            if received >= seen + TRICKLE {
+                (since, seen) = (Instant::now(), received);
+            } else if since.elapsed() >= limit {
+                return Err(self.stalled(step));
+            } else if self.pulse.stopped() && received == seen {
+                return Err(Fault::Stopped);
+            }
+        };
+        self.pulse.beat();
+        let parsed = response.parsed();
+        if let Response::Data { status: Status::Bye, outcome } = parsed
+            && !self.leaving
+        {
+            return Err(Fault::Bye { text: said(outcome.information.as_deref().unwrap_or_default()) });
+        }
+        if let Response::Capabilities(list) = parsed {
+            self.capabilities = names(list);
+        }
+        if let Response::Data { outcome, .. } | Response::Done { outcome, .. } = parsed
+            && let Some(ResponseCode::Capabilities(list)) = &outcome.code
+        {
+            self.capabilities = names(list);
+        }
+        Ok(look(parsed))
+    }
+
+    fn broken(&self, step: &'static str, error: &std::io::Error) -> Fault {
+        if let Some(trip) = error.get_ref().and_then(|inner| inner.downcast_ref::<Trip>()) {
+            return match trip {
+                Trip::Literal { bytes, uid } => {
+                    Fault::TooLarge { bytes: *bytes, limit: self.client.get_ref().limit(), uid: *uid }
+                }
+                Trip::Line => Fault::Protocol { step, text: trip.to_string() },
+            };
+        }
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            return match self.client.get_ref().literal_left() {
+                0 => Fault::Closed { step },
+                missing => Fault::ClosedInMessage { missing },
+            };
+        }
+        match error.kind() {
+            std::io::ErrorKind::Other => Fault::Protocol { step, text: said(&error.to_string()) },
+            std::io::ErrorKind::InvalidData => Fault::Network { step, text: said(&error.to_string()) },
+            _ => Fault::Network { step, text: error.to_string() },
+        }
+    }
+
+    /// Runs one command to its end; `look` sees every other response on the way.
+    pub(super) async fn run(
+        &mut self,
+        command: &str,
+        step: &'static str,
+        look: impl FnMut(&Response<'_>),
+    ) -> Result<Done, Fault> {
+        let tag = self.send(command).await?;
+        self.finish(&tag, step, look).await
+    }
+
+    /// Reads until the command of `tag` ends.
+    pub(super) async fn finish(
+        &mut self,
+        tag: &Tag,
+        step: &'static str,
+        mut look: impl FnMut(&Response<'_>),
+    ) -> Result<Done, Fault> {
+        loop {
+            let done = self
+                .next(step, |response| {
+                    let done = done_of(tag, response);
+                    if done.is_none() {
+                        look(response);
+                    }
+                    done
+                })
+                .await?;
+            if let Some(done) = done {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Asks what the server can do, where it has not said so by itself.
+    pub(super) async fn learn_capabilities(&mut self) -> Result<(), Fault> {
+        if self.capabilities.is_empty() {
+            self.run("CAPABILITY", "CAPABILITY", |_| {}).await?.ok("CAPABILITY")?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what the server can do: it changes with TLS and with the login.
+    pub(super) fn forget_capabilities(&mut self) {
+        self.capabilities.clear();
+    }
+
+    /// Returns whether the server can do it (upper case).
+    pub(super) fn can(&self, name: &str) -> bool {
+        self.capabilities.iter().any(|have| have == name)
+    }
+
+    /// Returns the ways to log in that the server offers, for a message.
+    pub(super) fn logins(&self) -> String {
+        let mut list: Vec<&str> = self
+            .capabilities
+            .iter()
+            .filter(|name| name.starts_with("AUTH=") || *name == "LOGINDISABLED")
+            .map(String::as_str)
+            .collect();
+        if list.is_empty() {
+            list.push("no AUTH= capability");
+        }
+        said(&list.join(" "))
+    }
+
+    /// Says goodbye, without waiting long for the answer.
+    pub(super) async fn leave(mut self) {
+        self.leaving = true;
+        if self.send("LOGOUT").await.is_ok() {
+            let _ = self.next_within("LOGOUT", Duration::from_millis(500), |_| ()).await;
+        }
+        let _ = timeout(Duration::from_millis(200), self.client.get_mut().shutdown()).await;
+    }
+}
+
+/// Returns the last answer where `response` is that of `tag`.
+pub(super) fn done_of(tag: &Tag, response: &Response<'_>) -> Option<Done> {
+    let Response::Done { status, outcome, .. } = response else { return None };
+    if !tag.ends(response) {
+        return None;
+    }
+    let answer = Answer {
+        text: said(outcome.information.as_deref().unwrap_or_default()),
+        try_create: outcome.code == Some(ResponseCode::TryCreate),
+        read_only: outcome.code == Some(ResponseCode::ReadOnly),
+    };
+    Some(if *status == Status::Ok { Done::Ok(answer) } else { Done::No(answer) })
+}
+
+fn names(list: &[Capability<'_>]) -> Vec<String> {
+    list.iter()
+        .map(|capability| match capability {
+            Capability::Imap4rev1 => "IMAP4REV1".to_owned(),
+            Capability::Auth(name) => format!("AUTH={}", name.to_ascii_uppercase()),
+            Capability::Atom(name) => name.to_ascii_uppercase(),
+        })
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! Downloads messages over one connection: ranges by a byte budget, the next ones asked for before the last are answered.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use async_imap::imap_proto::{AttributeValue, Response};
+use chrono::{DateTime, Utc};
+
+use super::connection::{Connection, Done, Tag, done_of};
+use super::error::Fault;
+use super::haul::{Batch, Haul, Wanted};
+
+/// Announced bytes that may be under way on one connection: fills a line of 1 Gbit/s at 100 ms.
+const WINDOW_BYTES: u64 = 16 << 20;
+
+/// Lists every message above `last_uid` with its size.
+pub(super) async fn sizes(connection: &mut Connection<'_>, last_uid: u32) -> Result<Vec<Wanted>, Fault> {
+    let Some(first) = last_uid.checked_add(1) else { return Ok(Vec::new()) };
+    let mut list = Vec::new();
+    let done = connection
+        .run(&format!("UID FETCH {first}:* (UID RFC822.SIZE)"), "FETCH of sizes", |response| {
+            let Response::Fetch(_, attributes) = response else { return };
+            let (mut uid, mut size) = (None, None);
+            for attribute in attributes {
+                match attribute {
+                    AttributeValue::Uid(n) => uid = Some(*n),
+                    AttributeValue::Rfc822Size(n) => size = Some(*n),
+                    _ => {}
+                }
+            }
+            // `n:*` names the last message even where its UID is below n (RFC 9051 section 9).
+            if let (Some(uid), Some(size)) = (uid, size)
+                && uid >= first
+            {
+                list.push(Wanted { uid, size });
+            }
+        })
+        .await?;
+    done.ok("UID FETCH of sizes")?;
+    list.sort_unstable_by_key(|wanted| wanted.uid);
+    list.dedup_by_key(|wanted| wanted.uid);
+    Ok(list)
+}
+
+/// A FETCH that is under way.
+struct Flight {
+    tag: Tag,
+    batch: Batch,
+    bytes: u64,
+    alone: bool,
+}
+
+/// What came.
+enum Event {
+    Mail(u32, Option<DateTime<Utc>>, Vec<u8>),
+    Done(Done),
+    Nothing,
+}
+
+/// Downloads until nothing is left. On a fault, what had not come is wanted again; [`Fault::Stopped`] is one.
+pub(super) async fn drain(
+    connection: &mut Connection<'_>,
+    haul: &RefCell<Haul<'_>>,
+    ahead: usize,
+) -> Result<(), Fault> {
+    let mut flights: VecDeque<Flight> = VecDeque::new();
+    let result = run(connection, haul, ahead, &mut flights).await;
+    let Err(fault) = result else { return Ok(()) };
+    let fault = match fault {
+        // In the middle of FETCH answers it is a literal that is longer or shorter than announced.
+        Fault::Protocol { text, .. } => Fault::WrongSize { text: format!("what follows a message is no IMAP: {text}") },
+        fault => fault,
+    };
+    let under_way: Vec<Batch> = flights.into_iter().map(|flight| flight.batch).collect();
+    haul.borrow_mut().broke(under_way, &fault)?;
+    Err(fault)
+}
+
+async fn run(
+    connection: &mut Connection<'_>,
+    haul: &RefCell<Haul<'_>>,
+    ahead: usize,
+    flights: &mut VecDeque<Flight>,
+) -> Result<(), Fault> {
+    let pulse = connection.pulse();
+    loop {
+        let mut under_way: u64 = flights.iter().map(|flight| flight.bytes).sum();
+        while flights.len() <= ahead && (flights.is_empty() || under_way < WINDOW_BYTES) && !pulse.stopped() {
+            let Some(batch) = haul.borrow_mut().next_batch(flights.is_empty()) else { break };
+            let command = format!("UID FETCH {} (UID INTERNALDATE BODY.PEEK[])", ranges(&batch.wanted));
+            let (bytes, alone) = (batch.bytes(), batch.wanted.len() == 1);
+            under_way += bytes;
+            // In the list before it is sent: a batch is never lost on a connection that breaks here.
+            flights.push_back(Flight { tag: Tag::default(), batch, bytes, alone });
+            let tag = connection.send(&command).await?;
+            if let Some(flight) = flights.back_mut() {
+                flight.tag = tag;
+            }
+        }
+        let Some(front) = flights.front() else {
+            return if pulse.stopped() { Err(Fault::Stopped) } else { Ok(()) };
+        };
+        match connection.next("FETCH", |response| event(&front.tag, response)).await? {
+            Event::Nothing => {}
+            Event::Mail(uid, date, bytes) => {
+                let mut haul = haul.borrow_mut();
+                // Answers come in the order of the commands, but a server may mix them.
+                for flight in flights.iter_mut() {
+                    if flight.batch.wanted.iter().any(|wanted| wanted.uid == uid) {
+                        haul.arrived(&mut flight.batch, uid, date, bytes)?;
+                        break;
+                    }
+                }
+            }
+            Event::Done(done) => {
+                let Some(flight) = flights.pop_front() else { continue };
+                close(connection, haul, flight, done, flights.is_empty()).await?;
+                if pulse.stopped() {
+                    return Err(Fault::Stopped);
+                }
+            }
+        }
+    }
+}
+
+/// Ends a FETCH.
+async fn close(
+    connection: &mut Connection<'_>,
+    haul: &RefCell<Haul<'_>>,
+    flight: Flight,
+    done: Done,
+    quiet: bool,
+) -> Result<(), Fault> {
+    let mut batch = flight.batch;
+    match done {
+        Done::No(answer) => haul.borrow_mut().refused_batch(batch, flight.alone, &answer.text)?,
+        Done::Ok(_) if batch.wanted.is_empty() || batch.again => {}
+        Done::Ok(_) if !flight.alone => {
+            // Some did not come: each is asked for alone.
+            haul.borrow_mut().refused_batch(batch, false, "")?;
+        }
+        Done::Ok(_) if !quiet => haul.borrow_mut().put_back(batch),
+        Done::Ok(_) => {
+            // Alone, and still nothing: gone (another client deleted it), or not given?
+            let uids: Vec<u32> = batch.wanted.iter().map(|wanted| wanted.uid).collect();
+            let mut there = Vec::new();
+            let command = format!("UID FETCH {} (UID RFC822.SIZE)", ranges(&batch.wanted));
+            let done = connection
+                .run(&command, "FETCH", |response| {
+                    if let Response::Fetch(_, attributes) = response {
+                        there.extend(attributes.iter().filter_map(|attribute| match attribute {
+                            AttributeValue::Uid(uid) => Some(*uid),
+                            _ => None,
+                        }));
+                    }
+                })
+                .await?;
+            let gone: Vec<u32> = match done {
+                Done::Ok(_) => uids.into_iter().filter(|uid| !there.contains(uid)).collect(),
+                Done::No(_) => Vec::new(),
+            };
+            haul.borrow_mut().gone(&gone);
+            batch.wanted.retain(|wanted| !gone.contains(&wanted.uid));
+            haul.borrow_mut().refused_batch(batch, true, "it answers OK without the message")?;
+        }
+    }
+    haul.borrow_mut().advance();
+    Ok(())
+}
+
+fn event(tag: &Tag, response: &Response<'_>) -> Event {
+    if let Some(done) = done_of(tag, response) {
+        return Event::Done(done);
+    }
+    let Response::Fetch(_, attributes) = response else { return Event::Nothing };
+    let (mut uid, mut date, mut body) = (None, None, None);
+    for attribute in attributes {
+        match attribute {
+            AttributeValue::Uid(n) => uid = Some(*n),
+            AttributeValue::InternalDate(text) => date = internal_date(text),
+            AttributeValue::BodySection { section: None, data: Some(data), .. } => body = Some(data.to_vec()),
+            _ => {}
+        }
+    }
+    match (uid, body) {
+        (Some(uid), Some(body)) => Event::Mail(uid, date, body),
+        // Flags that changed meanwhile.
+        _ => Event::Nothing,
+    }
+}
+
+/// `date-time` of RFC 9051: ` 1-Jul-2026 04:05:06 +0200`.
+fn internal_date(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_str(text.trim(), "%d-%b-%Y %H:%M:%S %z").ok().map(|date| date.with_timezone(&Utc))
+}
+
+/// A range from the first to the last: what is between them in the folder is in the list too, or gone, or was taken out
+/// for its size; then the range is split there.
+fn ranges(wanted: &[Wanted]) -> String {
+    super::uid_set(&wanted.iter().map(|wanted| wanted.uid).collect::<Vec<_>>())
+}

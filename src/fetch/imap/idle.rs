@@ -1,0 +1,148 @@
+//! IDLE (RFC 2177): sleeps until the server says that mail arrived.
+
+use std::time::Duration;
+
+use async_imap::imap_proto::{MailboxDatum, Response};
+use tokio::time::Instant;
+
+use super::connect::Connector;
+use super::connection::{Connection, Done, Pulse, done_of};
+use super::error::{Fault, ImapError};
+use super::folders;
+use super::login::session;
+use super::oauth2::Tokens;
+use crate::config::MailboxConfig;
+
+/// RFC 2177 section 3: a client that idles longer than 29 minutes may be logged out.
+const RENEW: Duration = Duration::from_secs(28 * 60);
+
+/// Why [`Idler::wait`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woke {
+    /// Mail arrived.
+    Mail,
+    /// The time is over.
+    Time,
+    /// The program shall stop.
+    Stop,
+    /// The server has no IDLE.
+    NoIdle,
+}
+
+/// Waits for mail in the first folder of a mailbox, on a connection of its own.
+#[derive(Debug)]
+pub struct Idler<'a> {
+    /// The mailbox.
+    pub mailbox: &'a MailboxConfig,
+    /// Tokens of this process.
+    pub tokens: &'a Tokens,
+    /// Stop and watchdog.
+    pub pulse: Pulse<'a>,
+}
+
+impl Idler<'_> {
+    /// Waits until mail arrives, `limit` is over, or the program shall stop. `ready` is called once the server watches: a
+    /// mail that came before that moment was not announced, so the caller polls then.
+    ///
+    /// # Errors
+    /// The connection or login failed, or broke; the caller polls by its schedule and tries again.
+    pub fn wait(&self, limit: Duration, mut ready: impl FnMut()) -> Result<Woke, ImapError> {
+        let at = |fault: Fault| fault.at(&self.mailbox.name, None, None);
+        let runtime = super::poll::runtime().map_err(at)?;
+        runtime.block_on(self.wait_in(limit, &mut ready)).map_err(at)
+    }
+
+    async fn wait_in(&self, limit: Duration, ready: &mut impl FnMut()) -> Result<Woke, Fault> {
+        let connector = Connector::new(self.mailbox, 1 << 20)?;
+        let mut connection = session(self.mailbox, &connector, self.tokens, self.pulse).await?;
+        if !connection.can("IDLE") {
+            connection.leave().await;
+            return Ok(Woke::NoIdle);
+        }
+        let (found, _) = folders::resolve(&mut connection, self.mailbox).await?;
+        let Some(folder) = found.first() else {
+            return Err(Fault::UnknownFolder { hint: "no folder matches the patterns".to_owned() });
+        };
+        let opened = folders::open(&mut connection, folder, false).await?;
+        let mut known = opened.exists;
+        let end = Instant::now() + limit;
+        let mut first = true;
+        loop {
+            let until = end.min(Instant::now() + RENEW);
+            let woke = round(&mut connection, until, self.pulse, &mut known, || {
+                if std::mem::take(&mut first) {
+                    ready();
+                }
+            })
+            .await?;
+            if woke != Woke::Time || Instant::now() >= end {
+                connection.leave().await;
+                return Ok(woke);
+            }
+        }
+    }
+}
+
+/// One IDLE command, ended with DONE.
+async fn round(
+    connection: &mut Connection<'_>,
+    until: Instant,
+    pulse: Pulse<'_>,
+    known: &mut u32,
+    mut ready: impl FnMut(),
+) -> Result<Woke, Fault> {
+    let tag = connection.send("IDLE").await?;
+    let mut woke = Woke::Time;
+    let mut on = |response: &Response<'_>| {
+        // EXISTS tells more mail; EXPUNGE lowers the count first.
+        match response {
+            Response::MailboxData(MailboxDatum::Exists(n)) => {
+                if *n > *known {
+                    woke = Woke::Mail;
+                }
+                *known = *n;
+            }
+            Response::Expunge(_) => *known = known.saturating_sub(1),
+            _ => {}
+        }
+        woke == Woke::Mail
+    };
+    let mut started = false;
+    let mut mail = false;
+    while !started {
+        let (answer, done) = connection
+            .next("IDLE", |response| {
+                mail |= on(response);
+                (matches!(response, Response::Continue(_)), done_of(&tag, response))
+            })
+            .await?;
+        match done {
+            Some(Done::No(_)) => return Ok(Woke::NoIdle),
+            Some(Done::Ok(_)) => return Ok(Woke::Time),
+            None => started = answer,
+        }
+    }
+    ready();
+    while !mail && Instant::now() < until && !pulse.stopped() {
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = connection.next_within("IDLE", left, |response| on(response)).await;
+        match waited {
+            Ok(hit) => mail |= hit,
+            Err(Fault::Stalled { .. }) => break,
+            Err(Fault::Stopped) => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    connection.send_line("DONE").await?;
+    let stopped = pulse.stopped();
+    if !stopped {
+        connection.finish(&tag, "IDLE", |response| mail |= on(response)).await?.ok("IDLE")?;
+    }
+    Ok(if stopped {
+        Woke::Stop
+    } else if mail {
+        Woke::Mail
+    } else {
+        Woke::Time
+    })
+}

@@ -1,0 +1,166 @@
+//! Access tokens: from a command, or from a token endpoint (RFC 6749), kept until shortly before they expire.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::error::{Fault, said};
+use crate::config::{Flow, OAuth2Config};
+
+/// A token is not used in its last minute.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Life of a token whose issuer does not say: short.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
+/// Bytes of the endpoint's answer.
+const ANSWER_BYTES: u64 = 256 << 10;
+
+/// The tokens of this process, by mailbox.
+#[derive(Default)]
+pub struct Tokens {
+    kept: Mutex<HashMap<String, Kept>>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    token: SecretString,
+    until: Instant,
+    /// A refresh token that the endpoint gave in exchange and that could not be written where the old one lies.
+    refresh: Option<SecretString>,
+    /// It was handed out before and has been asked for again.
+    reused: bool,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+/// The endpoint's answer (RFC 6749 sections 5.1 and 5.2).
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default, deserialize_with = "hidden")]
+    access_token: Option<SecretString>,
+    expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "hidden")]
+    refresh_token: Option<SecretString>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+fn hidden<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(SecretString::from))
+}
+
+impl Tokens {
+    /// Returns a token that is good for now.
+    pub(super) fn token(&self, mailbox: &str, config: &OAuth2Config, limit: Duration) -> Result<SecretString, Fault> {
+        let old = {
+            let mut all = self.lock();
+            match all.get_mut(mailbox) {
+                Some(kept) if kept.until > Instant::now() => {
+                    kept.reused = true;
+                    return Ok(kept.token.clone());
+                }
+                other => other.cloned(),
+            }
+        };
+        let kept = match config {
+            // The command keeps its own tokens; it is asked each time.
+            OAuth2Config::Command(secret) => return Ok(secret.read()?),
+            OAuth2Config::Endpoint { .. } => ask(config, old.and_then(|kept| kept.refresh), limit)?,
+        };
+        let token = kept.token.clone();
+        self.lock().insert(mailbox.to_owned(), kept);
+        Ok(token)
+    }
+
+    /// Drops the token of a mailbox. Returns whether it was an old one, so that a new one may do better.
+    pub(super) fn forget(&self, mailbox: &str) -> bool {
+        let mut kept = self.lock();
+        let Some(entry) = kept.get_mut(mailbox) else { return false };
+        entry.until = Instant::now();
+        entry.reused
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ask(config: &OAuth2Config, newer_refresh: Option<SecretString>, limit: Duration) -> Result<Kept, Fault> {
+    let OAuth2Config::Endpoint { token_url, client_id, client_secret, scope, flow } = config else {
+        return Err(Fault::Internal { text: "no token endpoint".to_owned() });
+    };
+    let fault = |text: String| Fault::TokenEndpoint { url: token_url.clone(), text };
+    let secret = client_secret.as_ref().map(|secret| secret.read()).transpose()?;
+    let mut form: Vec<(&str, &str)> = vec![("client_id", client_id)];
+    if let Some(secret) = &secret {
+        form.push(("client_secret", secret.expose_secret()));
+    }
+    if let Some(scope) = scope {
+        form.push(("scope", scope));
+    }
+    let refresh = match flow {
+        Flow::ClientCredentials => None,
+        Flow::RefreshToken(place) => Some(match &newer_refresh {
+            Some(newer) => newer.clone(),
+            None => place.read()?,
+        }),
+    };
+    match &refresh {
+        None => form.push(("grant_type", "client_credentials")),
+        Some(refresh) => {
+            form.push(("grant_type", "refresh_token"));
+            form.push(("refresh_token", refresh.expose_secret()));
+        }
+    }
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(limit))
+        .http_status_as_error(false)
+        // A redirect would carry the secrets elsewhere.
+        .max_redirects(0)
+        .build()
+        .into();
+    let mut response = agent
+        .post(token_url)
+        .header("accept", "application/json")
+        .send_form(form)
+        .map_err(|error| fault(said(&error.to_string())))?;
+    let status = response.status().as_u16();
+    let text = response
+        .body_mut()
+        .with_config()
+        .limit(ANSWER_BYTES)
+        .read_to_string()
+        .map_err(|error| fault(said(&error.to_string())))?;
+    // The text itself is never shown: it may hold a token.
+    let answer: Answer = serde_json::from_str(&text)
+        .map_err(|_| fault(format!("status {status}, and the answer is no JSON of RFC 6749")))?;
+    if let Some(error) = answer.error {
+        let why = answer.error_description.unwrap_or_default();
+        return Err(fault(said(&format!("{error} {why}"))));
+    }
+    let token = answer.access_token.ok_or_else(|| fault(format!("status {status} without access_token")))?;
+    let mut kept_refresh = newer_refresh;
+    if let (Flow::RefreshToken(place), Some(newer)) = (flow, answer.refresh_token) {
+        match place.replace(newer.expose_secret()) {
+            Ok(true) => kept_refresh = None,
+            Ok(false) => {
+                tracing::warn!(
+                    "{token_url} gave a new refresh token; {place} cannot be changed, so it is used until dmarcase ends"
+                );
+                kept_refresh = Some(newer);
+            }
+            Err(error) => {
+                tracing::warn!("{token_url} gave a new refresh token that cannot be kept: {error}");
+                kept_refresh = Some(newer);
+            }
+        }
+    }
+    let life = answer.expires_in.map_or(UNKNOWN_LIFE, Duration::from_secs).saturating_sub(MARGIN);
+    Ok(Kept { token, until: Instant::now() + life, refresh: kept_refresh, reused: false })
+}

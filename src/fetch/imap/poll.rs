@@ -1,0 +1,489 @@
+//! One poll of one mailbox, from the login to the last mail moved.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::after::{self, Tidied};
+use super::connect::Connector;
+use super::connection::{Connection, Pulse};
+use super::download;
+use super::error::{Fault, ImapError};
+use super::folders::{self, Folder, FolderStatus};
+use super::haul::Haul;
+use super::login::session;
+use super::oauth2::Tokens;
+use super::{Committed, CommittedKind, Remembered, Sink};
+use crate::config::MailboxConfig;
+use crate::unpack::Limits;
+
+/// How often a broken connection is made again without a message in between.
+const RECONNECTS: u32 = 3;
+/// Room in a literal beside the largest mail let through.
+const LITERAL_SLACK: u64 = 64 << 10;
+
+/// What a poll did with one folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct FolderPoll {
+    /// The folder, decoded.
+    pub folder: String,
+    /// Messages in it, ours and others.
+    pub messages: u32,
+    /// Messages downloaded.
+    pub fetched: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Messages over the size limit: recorded, not downloaded.
+    pub over_limit: u64,
+    /// Messages that the server refuses to give: recorded, asked for again at each poll.
+    pub refused: u64,
+    /// Mails moved.
+    pub moved: u64,
+    /// Mails deleted.
+    pub deleted: u64,
+    /// Mails flagged.
+    pub flagged: u64,
+    /// The server numbers its mails anew (UIDVALIDITY changed), so everything was looked at again.
+    pub renumbered: bool,
+    /// What went wrong, each with its place and remedy.
+    pub errors: Vec<String>,
+}
+
+/// What a poll did with one mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct MailboxPoll {
+    /// The config's name of the mailbox.
+    pub mailbox: String,
+    /// Why the mailbox could not be polled at all.
+    pub error: Option<String>,
+    /// The error needs an operator: trying again soon is of no use, or could lock the account.
+    #[serde(skip)]
+    pub needs_operator: bool,
+    /// The program was asked to stop before the poll was through.
+    pub stopped: bool,
+    /// Each folder.
+    pub folders: Vec<FolderPoll>,
+    /// Time taken, seconds.
+    pub seconds: f64,
+}
+
+impl MailboxPoll {
+    /// Returns whether everything went through.
+    pub fn is_clean(&self) -> bool {
+        self.error.is_none() && !self.stopped && self.folders.iter().all(|folder| folder.errors.is_empty())
+    }
+
+    /// Returns the poll in one line, for the log.
+    pub fn line(&self) -> String {
+        let sum = |of: fn(&FolderPoll) -> u64| self.folders.iter().map(of).sum::<u64>();
+        let mut line = format!("{}: ", self.mailbox);
+        match &self.error {
+            Some(error) => line.push_str(error),
+            None => line.push_str(&format!("{} new, {} bytes", sum(|f| f.fetched), sum(|f| f.bytes))),
+        }
+        for (count, word) in [
+            (sum(|f| f.over_limit), "over the limit"),
+            (sum(|f| f.refused), "refused by the server"),
+            (sum(|f| f.moved), "moved"),
+            (sum(|f| f.deleted), "deleted"),
+            (sum(|f| f.flagged), "flagged"),
+            (sum(|f| f.errors.len() as u64), "errors"),
+        ] {
+            if count > 0 {
+                line.push_str(&format!(", {count} {word}"));
+            }
+        }
+        if self.stopped {
+            line.push_str(", stopped");
+        }
+        line.push_str(&format!(", {:.1} s", self.seconds));
+        line
+    }
+}
+
+/// What a poll needs.
+pub struct Poll<'a> {
+    /// The mailbox.
+    pub mailbox: &'a MailboxConfig,
+    /// The limits of the config.
+    pub limits: &'a Limits,
+    /// Tokens of this process.
+    pub tokens: &'a Tokens,
+    /// What the store remembers.
+    pub remembered: &'a dyn Remembered,
+    /// Where items go.
+    pub sink: &'a mut dyn Sink,
+    /// What is told of this mailbox's mails after their commit; closed when the pipeline fails.
+    pub commits: &'a Receiver<Committed>,
+    /// Stop and watchdog.
+    pub pulse: Pulse<'a>,
+}
+
+/// One runtime per thread that talks to servers: waits, does not compute.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::Internal { text: error.to_string() })
+}
+
+/// A folder that was downloaded and waits for its commits.
+struct Pending {
+    at: usize,
+    folder: Folder,
+    uid_validity: u32,
+    handed: Vec<u32>,
+    leftover: Vec<(u32, CommittedKind)>,
+}
+
+impl<'a> Poll<'a> {
+    /// Polls the mailbox. Whatever goes wrong is in the answer: one mailbox never ends the poll of another.
+    pub fn run(mut self) -> MailboxPoll {
+        let start = Instant::now();
+        let mut poll = MailboxPoll { mailbox: self.mailbox.name.clone(), ..MailboxPoll::default() };
+        // A panic can only be a defect of a parser below, on what a stranger sent; it must not end other mailboxes' polls.
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| runtime()?.block_on(self.mailbox_poll(&mut poll))));
+        let fault = match result {
+            Ok(Ok(())) => None,
+            Ok(Err(fault)) => Some(fault),
+            Err(_) => Some(Fault::Internal { text: "the server's answer made a parser panic".to_owned() }),
+        };
+        match fault {
+            None => {}
+            Some(Fault::Stopped) => poll.stopped = true,
+            Some(fault) => {
+                poll.needs_operator = fault.needs_operator();
+                poll.error = Some(fault.at(&self.mailbox.name, None, None).to_string());
+            }
+        }
+        poll.seconds = start.elapsed().as_secs_f64();
+        poll
+    }
+
+    fn mail_bytes(&self) -> u64 {
+        self.limits.mail_bytes.min(self.mailbox.mail_bytes.unwrap_or(u64::MAX))
+    }
+
+    async fn mailbox_poll(&mut self, poll: &mut MailboxPoll) -> Result<(), Fault> {
+        let connector = Connector::new(self.mailbox, self.mail_bytes() + LITERAL_SLACK)?;
+        let mut line = session(self.mailbox, &connector, self.tokens, self.pulse).await?;
+        let (found, missing) = folders::resolve(&mut line, self.mailbox).await?;
+        for pattern in missing {
+            let fault = Fault::UnknownFolder { hint: "the pattern matches none that is not moved to".to_owned() };
+            let text = fault.at(&self.mailbox.name, Some(&pattern), None).to_string();
+            poll.folders.push(FolderPoll { folder: pattern, errors: vec![text], ..FolderPoll::default() });
+        }
+        let statuses = folders::statuses(&mut line, &found).await?;
+        let mut pending = Vec::new();
+        let mut line = Some(line);
+        for (folder, status) in found.into_iter().zip(statuses) {
+            let at = poll.folders.len();
+            poll.folders.push(FolderPoll { folder: folder.name.clone(), ..FolderPoll::default() });
+            let Some(answer) = poll.folders.get_mut(at) else { continue };
+            if self.pulse.stopped() {
+                poll.stopped = true;
+                break;
+            }
+            let result = self.folder(&connector, &mut line, &folder, status, answer).await;
+            match result {
+                Ok(mut done) => {
+                    done.at = at;
+                    pending.push(done);
+                }
+                Err(Fault::Stopped) => poll.stopped = true,
+                Err(fault @ Fault::Store { .. }) => return Err(fault),
+                Err(fault) => {
+                    if fault.ends_connection() {
+                        line = None;
+                    }
+                    answer.errors.push(fault.at(&self.mailbox.name, Some(&folder.name), None).to_string());
+                }
+            }
+        }
+        self.tidy(&connector, &mut line, pending, poll).await?;
+        if let Some(line) = line {
+            line.leave().await;
+        }
+        if poll.stopped { Err(Fault::Stopped) } else { Ok(()) }
+    }
+
+    /// Returns the connection, made again where it is gone.
+    async fn ensure<'c>(
+        &self,
+        connector: &Connector<'_>,
+        line: &'c mut Option<Connection<'a>>,
+    ) -> Result<&'c mut Connection<'a>, Fault> {
+        if line.is_none() {
+            *line = Some(session(self.mailbox, connector, self.tokens, self.pulse).await?);
+        }
+        line.as_mut().ok_or(Fault::Closed { step: "login" })
+    }
+
+    async fn folder(
+        &mut self,
+        connector: &Connector<'_>,
+        line: &mut Option<Connection<'a>>,
+        folder: &Folder,
+        status: Result<FolderStatus, Fault>,
+        answer: &mut FolderPoll,
+    ) -> Result<Pending, Fault> {
+        let (account, name) = (self.mailbox.name.as_str(), folder.name.as_str());
+        let store = |text: String| Fault::Store { text };
+        let connection = self.ensure(connector, line).await?;
+        let status = match status {
+            Ok(status) => status,
+            Err(fault) => return Err(folders::explain(connection, name, fault).await),
+        };
+        answer.messages = status.messages;
+        let mut pending = Pending {
+            at: 0,
+            folder: folder.clone(),
+            uid_validity: status.uid_validity,
+            handed: Vec::new(),
+            leftover: Vec::new(),
+        };
+        let known = self.remembered.position(account, name).map_err(store)?;
+        let same = known.as_ref().is_some_and(|known| known.uid_validity == status.uid_validity);
+        let last_uid = known.as_ref().filter(|_| same).map_or(0, |known| known.last_uid);
+        let again =
+            if same { self.remembered.refused(account, name, status.uid_validity).map_err(store)? } else { Vec::new() };
+        let tidy_old = last_uid > 0 && status.messages > 0 && after::wants_any(self.mailbox);
+        let nothing_new = status.uid_validity != 0 && status.uid_next != 0 && last_uid >= status.uid_next - 1;
+        if nothing_new && again.is_empty() && !tidy_old {
+            return Ok(pending);
+        }
+        let write = after::wants_any(self.mailbox);
+        let opened = folders::open(connection, folder, write).await?;
+        // It may have changed since STATUS, or the server gave none there.
+        let last_uid =
+            if known.as_ref().is_some_and(|known| known.uid_validity == opened.uid_validity) { last_uid } else { 0 };
+        if known.as_ref().is_some_and(|known| known.uid_validity != opened.uid_validity) {
+            answer.renumbered = true;
+            tracing::warn!(
+                "mailbox `{account}`, folder `{name}`: the server numbers its mails anew (UIDVALIDITY {}); all are read again, what is stored is recognised",
+                opened.uid_validity
+            );
+        }
+        pending.uid_validity = opened.uid_validity;
+        answer.messages = opened.exists;
+        if tidy_old && last_uid > 0 {
+            let uids = after::leftovers(connection, self.mailbox, last_uid).await?;
+            if !uids.is_empty() {
+                pending.leftover = self.remembered.kinds(account, name, opened.uid_validity, &uids).map_err(store)?;
+            }
+        }
+        let list = if opened.exists == 0 || (opened.uid_next != 0 && last_uid >= opened.uid_next - 1) {
+            Vec::new()
+        } else {
+            download::sizes(connection, last_uid).await?
+        };
+        let end = opened.uid_next.saturating_sub(1).max(last_uid);
+        let limit = self.mail_bytes();
+        let mut haul = Haul::new((account, name, opened.uid_validity), list, end, limit, self.sink);
+        haul.ask_again(&again);
+        haul.take_out_large()?;
+        let haul = RefCell::new(haul);
+        let crew = Crew {
+            mailbox: self.mailbox,
+            connector,
+            tokens: self.tokens,
+            pulse: self.pulse,
+            folder,
+            opened: &opened,
+            write,
+        };
+        let result = crew.download(line, &haul).await;
+        let mut haul = haul.into_inner();
+        haul.advance();
+        answer.fetched = haul.counts.mails;
+        answer.bytes = haul.counts.bytes;
+        answer.over_limit = haul.counts.over_limit;
+        answer.refused = haul.counts.refused;
+        if haul.counts.wrong_sizes > 1 {
+            tracing::warn!("mailbox `{account}`, folder `{name}`: {} sizes announced wrongly", haul.counts.wrong_sizes);
+        }
+        answer.errors.extend(haul.errors.iter().map(ToString::to_string));
+        pending.handed = std::mem::take(&mut haul.handed);
+        match result {
+            // What was handed over is committed and may be tidied up, whatever became of the rest.
+            Err(fault) if !matches!(fault, Fault::Stopped | Fault::Store { .. }) && !pending.handed.is_empty() => {
+                answer.errors.push(fault.at(account, Some(name), None).to_string());
+                Ok(pending)
+            }
+            Err(fault) => Err(fault),
+            Ok(()) => Ok(pending),
+        }
+    }
+
+    /// Waits for the commits, then does with the mails what the config wants.
+    async fn tidy(
+        &mut self,
+        connector: &Connector<'_>,
+        line: &mut Option<Connection<'a>>,
+        pending: Vec<Pending>,
+        poll: &mut MailboxPoll,
+    ) -> Result<(), Fault> {
+        if !after::wants_any(self.mailbox) || poll.stopped {
+            return Ok(());
+        }
+        let committed = self.commits_of(&pending)?;
+        for todo in pending {
+            let mut mails = todo.leftover;
+            mails.extend(
+                committed
+                    .iter()
+                    .filter(|one| one.folder == todo.folder.name && one.uid_validity == todo.uid_validity)
+                    .map(|one| (one.uid, one.kind)),
+            );
+            mails.retain(|(_, kind)| *after::wish(self.mailbox, *kind) != crate::config::After::Keep);
+            if mails.is_empty() {
+                continue;
+            }
+            let mut tidied = Tidied::default();
+            let result = async {
+                let connection = self.ensure(connector, line).await?;
+                let opened = folders::open(connection, &todo.folder, true).await?;
+                if opened.uid_validity != todo.uid_validity {
+                    let text = "the server numbered its mails anew meanwhile".to_owned();
+                    return Err(Fault::After { what: "tidied up".to_owned(), text });
+                }
+                after::tidy(connection, self.mailbox, &opened, &mails, &mut tidied).await
+            }
+            .await;
+            let Some(answer) = poll.folders.get_mut(todo.at) else { continue };
+            (answer.moved, answer.deleted, answer.flagged) = (tidied.moved, tidied.deleted, tidied.flagged);
+            if tidied.only_marked > 0 {
+                let text = format!(
+                    "{} mails are marked \\Deleted but not removed: the server lacks UIDPLUS, and a plain EXPUNGE would delete what \
+                     others marked; remove them with a mail program, or use after = \"flag:…\"",
+                    tidied.only_marked
+                );
+                tracing::warn!("mailbox `{}`, folder `{}`: {text}", self.mailbox.name, todo.folder.name);
+            }
+            if let Err(fault) = result {
+                if fault.ends_connection() {
+                    *line = None;
+                }
+                answer.errors.push(fault.at(&self.mailbox.name, Some(&todo.folder.name), None).to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every mail handed over is committed, or the pipeline is closed.
+    fn commits_of(&mut self, pending: &[Pending]) -> Result<Vec<Committed>, Fault> {
+        let due: usize = pending.iter().map(|todo| todo.handed.len()).sum();
+        let mut committed = Vec::with_capacity(due);
+        if due > 0 {
+            self.sink.flush();
+        }
+        while committed.len() < due {
+            match self.commits.recv_timeout(Duration::from_secs(1)) {
+                Ok(one) => committed.push(one),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Fault::Store {
+                        text: "what was read is not committed; see the store's own error".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(committed)
+    }
+}
+
+/// The connections that download one folder.
+struct Crew<'c, 'p> {
+    mailbox: &'c MailboxConfig,
+    connector: &'c Connector<'c>,
+    tokens: &'c Tokens,
+    pulse: Pulse<'p>,
+    folder: &'c Folder,
+    opened: &'c folders::Opened,
+    write: bool,
+}
+
+impl<'p> Crew<'_, 'p> {
+    async fn download(&self, line: &mut Option<Connection<'p>>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
+        let extra = if haul.borrow().is_large() { usize::from(self.mailbox.connections) - 1 } else { 0 };
+        let helpers = futures::future::join_all((0..extra).map(|_| self.help(haul)));
+        let (result, _) = futures::future::join(self.lead(line, haul), helpers).await;
+        result?;
+        // A helper whose connection broke gave its part back after the first connection was through.
+        if haul.borrow().is_done() { Ok(()) } else { self.lead(line, haul).await }
+    }
+
+    /// The first connection: made again when it breaks, as long as that helps.
+    async fn lead(&self, line: &mut Option<Connection<'p>>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
+        let mut tries = 0;
+        let mut seen = haul.borrow().handed.len();
+        loop {
+            let result = match line.as_mut() {
+                Some(connection) => self.drain(connection, haul).await,
+                None => self.again(line).await,
+            };
+            let Err(fault) = result else {
+                if line.is_some() && haul.borrow().is_done() {
+                    return Ok(());
+                }
+                continue;
+            };
+            *line = None;
+            if !fault.ends_connection() && !matches!(fault, Fault::Unreachable { .. } | Fault::ConnectTimeout { .. }) {
+                return Err(fault);
+            }
+            let handed = haul.borrow().handed.len();
+            tries = if handed > seen { 0 } else { tries + 1 };
+            seen = handed;
+            if haul.borrow().is_done() {
+                return Ok(());
+            }
+            if tries > RECONNECTS {
+                return Err(fault);
+            }
+            tokio::time::sleep(Duration::from_millis(200 << tries)).await;
+        }
+    }
+
+    /// Logs in anew and opens the folder.
+    async fn again(&self, line: &mut Option<Connection<'p>>) -> Result<(), Fault> {
+        let mut connection = session(self.mailbox, self.connector, self.tokens, self.pulse).await?;
+        let opened = folders::open(&mut connection, self.folder, self.write).await?;
+        if opened.uid_validity != self.opened.uid_validity {
+            return Err(Fault::Refused {
+                command: "SELECT",
+                text: "the server numbered its mails anew; polled again later".to_owned(),
+            });
+        }
+        *line = Some(connection);
+        Ok(())
+    }
+
+    async fn drain(&self, connection: &mut Connection<'p>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
+        download::drain(connection, haul, usize::from(self.mailbox.requests_ahead)).await
+    }
+
+    /// Another connection: if the server does not allow it, the others do the work.
+    async fn help(&self, haul: &RefCell<Haul<'_>>) {
+        let mut line = None;
+        let result = match self.again(&mut line).await {
+            Ok(()) => match line.as_mut() {
+                Some(connection) => self.drain(connection, haul).await,
+                None => Ok(()),
+            },
+            Err(fault) => Err(fault),
+        };
+        match (result, line) {
+            (Ok(()), Some(connection)) => connection.leave().await,
+            (Ok(()), None) => {}
+            (Err(fault), _) => {
+                let error: ImapError = fault.at(&self.mailbox.name, Some(&self.folder.name), None);
+                tracing::info!("a further connection ended: {error}");
+            }
+        }
+    }
+}
