@@ -250,6 +250,40 @@ fn clean_domain_has_nothing_to_say() {
 }
 
 #[test]
+fn year_is_labelled_rightly() {
+    let folder = tempfile::tempdir().unwrap();
+    generator::year::write(folder.path(), 1, 21).unwrap();
+    let labels: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("labels.json")).unwrap()).unwrap();
+    let mut stream_of = BTreeMap::new();
+    for (number, stream) in labels["streams"].as_array().unwrap().iter().enumerate() {
+        for source in stream["sources"].as_array().unwrap() {
+            let key = (stream["header_from"].to_string(), source.to_string());
+            assert_eq!(stream_of.insert(key, number), None, "one stream for each pair of header from and source");
+        }
+    }
+    let mut messages = vec![(0, 0); labels["streams"].as_array().unwrap().len()];
+    for report in reports(&[folder.path().join("reports.mbox")]).0 {
+        for record in report.records {
+            let key = (format!("{:?}", record.header_from), format!("{:?}", record.source));
+            let stream = &mut messages[stream_of[&key]];
+            stream.0 += record.count;
+            stream.1 += if record.dkim || record.spf { record.count } else { 0 };
+        }
+    }
+    for (stream, (messages, pass)) in labels["streams"].as_array().unwrap().iter().zip(messages) {
+        assert_eq!(stream["messages"], messages, "{stream:.200}");
+        assert_eq!(stream["dmarc_pass"], pass);
+        // What never passes never passes, and the other way round.
+        match stream["class"].as_str().unwrap() {
+            "own" | "service" => assert!(pass * 100 >= messages * 97),
+            "forwarding" => assert!(pass > 0 && pass < messages),
+            _ => assert_eq!(pass, 0),
+        }
+    }
+}
+
+#[test]
 fn readme_of_the_story_tells_its_figures() {
     let readme = std::fs::read_to_string(samples().join("README.md")).unwrap();
     let grouped = |n: u64| if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) };

@@ -57,6 +57,17 @@ enum Command {
         /// The folder to write.
         out: PathBuf,
     },
+    /// Writes a year of eight domains with known senders, classes and breakages, and its labels.
+    Year {
+        /// The folder to write.
+        out: PathBuf,
+        /// Other seed, other noise; the same plan.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only so many days of it.
+        #[arg(long, default_value_t = 364)]
+        days: u32,
+    },
     /// Writes one report of many records, gzip, as a stream.
     OneLarge {
         /// The `.xml.gz` file to write; its truth goes beside it.
@@ -87,6 +98,7 @@ fn main() -> Result<()> {
             format!("{} files", files.len())
         }
         Command::Clean { out } => generator::clean::write(&out)?.to_string(),
+        Command::Year { out, seed, days } => generator::year::write(&out, seed, days)?.to_string(),
         Command::OneLarge { out, records, seed } => generator::one_large(&out, records, seed)?.to_string(),
     };
     writeln!(std::io::stdout().lock(), "{told}")?;

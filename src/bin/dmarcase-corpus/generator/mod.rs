@@ -9,5 +9,6 @@ mod report;
 mod reporters;
 mod rng;
 pub(crate) mod story;
+pub(crate) mod year;
 
 pub(crate) use large::one_large;

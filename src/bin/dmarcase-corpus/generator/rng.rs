@@ -60,6 +60,21 @@ impl Rng {
         -(1.0 - self.unit()).ln()
     }
 
+    /// A Poisson number: counted for small means, by the normal approximation for large ones.
+    pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
+        if mean > 40.0 {
+            return (mean + mean.sqrt() * self.normal()).round().max(0.0) as u64;
+        }
+        let limit = (-mean.max(0.0)).exp();
+        let mut product = self.unit();
+        let mut count = 0;
+        while product > limit {
+            product *= self.unit();
+            count += 1;
+        }
+        count
+    }
+
     /// A normal number of mean 0 and deviation 1: the sum of twelve uniform numbers, good to three deviations.
     pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
