@@ -46,5 +46,7 @@ lint:
 samples:
 	$(CARGO) run $(RELEASE) --features corpus --bin dmarcase-corpus -- story sample_reports
 
-bench:
-	$(CARGO) bench --locked $(FLAGS) --features corpus
+# Benchmarks build with the profile `bench`, which is `release`.
+bench: bench-import bench-queries
+bench-%:
+	$(CARGO) bench --locked $(FLAGS) --features corpus --bench $*
