@@ -29,6 +29,7 @@ pub use status::StatusArgs;
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::print::{Answer, Format, Output};
+use crate::senders;
 use crate::store::{Access, Store};
 
 /// How a command ended, when it did not fail.
@@ -90,6 +91,23 @@ impl Context {
     /// Absent, locked, or no store of this version.
     pub fn read(&self) -> anyhow::Result<Store> {
         Ok(Store::open(&self.db, Access::Read, self.wait)?)
+    }
+
+    /// Opens the store for reading, with every source attributed by the rules that hold on a day. Where the config's
+    /// rules have changed since the last attribution, it is done again first, which needs the store for writing.
+    ///
+    /// # Errors
+    /// Like [`Context::read`], or the attribution cannot be written.
+    pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
+        let store = self.read()?;
+        if senders::is_current(store.connection(), &self.config, as_of)? {
+            return Ok(store);
+        }
+        drop(store);
+        let store = Store::open(&self.db, Access::Write, self.wait).context("attributing sources to senders")?;
+        senders::attribute(store.connection(), &self.config, as_of)?;
+        drop(store);
+        self.read()
     }
 
     /// Writes an answer to standard output.
