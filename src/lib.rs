@@ -7,7 +7,8 @@
 //! 3. [`parse`] reads one document into a [`parse::Report`], with warnings.
 //! 4. `store` keeps reports, records and the ledger in one DuckDB file, exactly once.
 //! 5. `senders` says who is behind each source; `query` answers questions over the store's views.
-//! 6. `print` shows an answer as a table, JSON, CSV or Markdown.
+//! 6. [`evidence`] reads delivery logs; `case` joins them with the reports into an evidence file.
+//! 7. `print` shows an answer as a table, JSON, CSV or Markdown.
 //!
 //! `pipeline` joins the first four; `commands` has one thin file per command.
 

@@ -1,0 +1,137 @@
+//! Amazon SES: event publishing and feedback notifications, bare, in an SNS envelope, an EventBridge event or a list of
+//! records.
+
+use serde_json::Value;
+
+use super::{Event, Outcome, Status, first, one_of, text, time};
+
+/// Envelopes inside envelopes that are opened.
+const DEPTH: usize = 4;
+
+/// Reads one object.
+pub(crate) fn read(value: &Value, out: &mut Vec<Outcome>) {
+    open(value, DEPTH, out);
+}
+
+fn open(value: &Value, depth: usize, out: &mut Vec<Outcome>) {
+    let kind = first(value, &["/eventType", "/notificationType"]);
+    if !kind.is_empty() && value.get("mail").is_some() {
+        out.push(event(value, &kind));
+        return;
+    }
+    if depth > 0 {
+        // SNS holds its message as JSON text.
+        if let Some(Value::String(message)) = value.get("Message") {
+            match serde_json::from_str::<Value>(message) {
+                Ok(inner) => open(&inner, depth - 1, out),
+                Err(_) => out.push(Outcome::Unknown("SNS message that is no JSON".to_owned())),
+            }
+            return;
+        }
+        for inner in ["detail", "Sns", "body"] {
+            match value.get(inner) {
+                Some(Value::String(text)) => {
+                    if let Ok(inner) = serde_json::from_str::<Value>(text) {
+                        return open(&inner, depth - 1, out);
+                    }
+                }
+                Some(inner @ Value::Object(_)) => return open(inner, depth - 1, out),
+                _ => {}
+            }
+        }
+        if let Some(Value::Array(records)) = value.get("Records") {
+            return records.iter().for_each(|record| open(record, depth - 1, out));
+        }
+    }
+    if value.get("SubscribeURL").is_some() {
+        return out.push(Outcome::Ignored);
+    }
+    out.push(Outcome::Unknown("object that is no SES event".to_owned()));
+}
+
+fn event(value: &Value, kind: &str) -> Outcome {
+    let header = || {
+        let common = text(value, "/mail/commonHeaders/messageId");
+        if !common.is_empty() {
+            return Some(common);
+        }
+        let headers = value.pointer("/mail/headers")?.as_array()?;
+        let found = headers.iter().find(|header| text(header, "/name").eq_ignore_ascii_case("message-id"))?;
+        Some(text(found, "/value"))
+    };
+    let campaign = ["/mail/tags/campaign", "/mail/tags/Campaign", "/mail/tags/campaign_id", "/mail/tags/campaign-id"];
+    let mut event = Event {
+        id: text(value, "/mail/messageId"),
+        message_id: header(),
+        source: first_of(value, &["/mail/tags/ses:outgoing-ip"]),
+        campaign: first_of(value, &campaign),
+        sender: Some(text(value, "/mail/source")).filter(|sender| !sender.is_empty()),
+        ..Event::default()
+    };
+    let at;
+    match kind {
+        "Delivery" => {
+            at = time(value, "/delivery/timestamp");
+            event.status = Some(Status::Delivered);
+            event.recipients = list(value, "/delivery/recipients", "");
+            event.response = text(value, "/delivery/smtpResponse");
+        }
+        "DeliveryDelay" => {
+            at = time(value, "/deliveryDelay/timestamp");
+            event.status = Some(Status::Deferred);
+            event.recipients = list(value, "/deliveryDelay/delayedRecipients", "/emailAddress");
+            event.response = diagnostic(value, "/deliveryDelay/delayedRecipients");
+            event.enhanced = text(value, "/deliveryDelay/delayedRecipients/0/status");
+            if event.response.is_empty() {
+                event.response = format!("SES delay type {}", text(value, "/deliveryDelay/delayType"));
+            }
+        }
+        "Bounce" => {
+            at = time(value, "/bounce/timestamp");
+            let subtype = text(value, "/bounce/bounceSubType");
+            event.status = Some(match (text(value, "/bounce/bounceType").as_str(), subtype.as_str()) {
+                (_, "Suppressed" | "OnAccountSuppressionList" | "OnTenantSuppressionList") => Status::Dropped,
+                // Refused for what they are, not for want of time.
+                ("Transient", "MessageTooLarge" | "ContentRejected" | "AttachmentRejected") => Status::Bounced,
+                // SES gave up after its retries.
+                ("Transient", _) => Status::Expired,
+                _ => Status::Bounced,
+            });
+            event.recipients = list(value, "/bounce/bouncedRecipients", "/emailAddress");
+            event.response = diagnostic(value, "/bounce/bouncedRecipients");
+            event.enhanced = text(value, "/bounce/bouncedRecipients/0/status");
+        }
+        "Reject" => {
+            at = time(value, "/mail/timestamp");
+            event.status = Some(Status::Dropped);
+            event.recipients = list(value, "/mail/destination", "");
+            event.response = text(value, "/reject/reason");
+        }
+        "Complaint" => return Outcome::Complaint,
+        "Send" | "Open" | "Click" | "Rendering Failure" | "Subscription" | "AmazonSnsSubscriptionSucceeded" => return Outcome::Ignored,
+        other => return Outcome::Unknown(format!("SES event {other}")),
+    }
+    match at.or_else(|| time(value, "/mail/timestamp")) {
+        Some(at) => Outcome::Event(Box::new(Event { at, ..event })),
+        None => Outcome::Unknown(format!("SES event {kind} without timestamp")),
+    }
+}
+
+fn first_of(value: &Value, paths: &[&str]) -> String {
+    paths.iter().map(|path| one_of(value, path)).find(|text| !text.is_empty()).unwrap_or_default()
+}
+
+/// The texts of a list, each at `inner` of its element.
+fn list(value: &Value, path: &str, inner: &str) -> Vec<String> {
+    let elements = value.pointer(path).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    elements.iter().map(|element| text(element, inner)).filter(|text| !text.is_empty()).collect()
+}
+
+/// `smtp; 421 4.7.0 …`: the words behind the type (RFC 3464 section 2.3.6).
+fn diagnostic(value: &Value, path: &str) -> String {
+    let code = text(value, &format!("{path}/0/diagnosticCode"));
+    match code.split_once(';') {
+        Some((kind, words)) if kind.trim().eq_ignore_ascii_case("smtp") => words.trim().to_owned(),
+        _ => code,
+    }
+}

@@ -1,0 +1,254 @@
+//! Folds what varies out of a text (numbers, addresses, hosts, ids): texts of one shape group, and nothing is lost.
+//!
+//! A template and its variables give the text back ([`unfold`]): a store of ten million responses keeps each shape once.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use memchr::memchr;
+
+use super::recipient::Recipients;
+
+/// Stands for a number in a template.
+pub const NUMBER: u8 = 1;
+/// Stands for an IP address.
+pub const ADDRESS: u8 = 2;
+/// Stands for a host name.
+pub const HOST: u8 = 3;
+/// Stands for an id.
+pub const ID: u8 = 4;
+/// Stands for a mail address.
+pub const MAILBOX: u8 = 5;
+/// Stands between two variables.
+pub const BETWEEN: u8 = 0x1f;
+
+/// A mixed run of letters and digits at least this long is an id; shorter ones are words of a provider (`S3140`, `TSS04`).
+const ID_LENGTH: usize = 6;
+
+/// Buffers for folding, reused from text to text.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    /// The text with a control character for each part that varies.
+    pub(crate) template: Vec<u8>,
+    /// The parts that vary, in order, [`BETWEEN`] between them.
+    pub(crate) vars: Vec<u8>,
+    count: usize,
+}
+
+impl Folder {
+    /// Folds `text`. Its first `literal` bytes stay (the SMTP code), host names in `hosts` fold even where they look
+    /// like words, and the local part of each mail address is hashed where `recipients` says so.
+    pub(crate) fn fold(&mut self, text: &[u8], literal: usize, hosts: [&[u8]; 2], recipients: &Recipients) {
+        self.template.clear();
+        self.vars.clear();
+        self.count = 0;
+        let literal = literal.min(text.len());
+        let (head, mut rest) = text.split_at(literal);
+        self.plain(head);
+        while let Some(place) = memchr(b'@', rest) {
+            let Some((start, end)) = mailbox(rest, place) else {
+                let (before, after) = rest.split_at(place + 1);
+                self.words(before, hosts);
+                rest = after;
+                continue;
+            };
+            let (before, after) = rest.split_at(end);
+            let (before, found) = before.split_at(start);
+            self.words(before, hosts);
+            self.mark(MAILBOX);
+            let (local, domain) = found.split_at(place - start);
+            recipients.write_masked(&mut self.vars, local, domain.get(1..).unwrap_or_default());
+            rest = after;
+        }
+        self.words(rest, hosts);
+    }
+
+    /// Returns the template as text.
+    pub(crate) fn template_text(&self) -> Box<str> {
+        String::from_utf8_lossy(&self.template).into()
+    }
+
+    /// Returns the variables as text, `None` where there are none.
+    pub(crate) fn vars_text(&self) -> Option<Box<str>> {
+        (self.count > 0).then(|| String::from_utf8_lossy(&self.vars).into())
+    }
+
+    fn words(&mut self, text: &[u8], hosts: [&[u8]; 2]) {
+        let mut at = 0;
+        while let Some(byte) = text.get(at) {
+            if !in_word(*byte) {
+                self.template.push(clean(*byte));
+                at += 1;
+                continue;
+            }
+            let rest = text.get(at..).unwrap_or_default();
+            let length = rest.iter().position(|b| !in_word(*b)).unwrap_or(rest.len());
+            if let Some(length) = ipv6_length(rest, length) {
+                self.variable(ADDRESS, rest.get(..length).unwrap_or_default());
+                at += length;
+                continue;
+            }
+            // Dots and dashes at the end are punctuation.
+            let whole = rest.get(..length).unwrap_or_default();
+            let trimmed = whole.iter().rposition(|b| !matches!(b, b'.' | b'-' | b'_')).map_or(0, |last| last + 1);
+            let (word, tail) = whole.split_at(trimmed);
+            let after_scheme = text.get(..at).is_some_and(|before| before.ends_with(b"://"));
+            match kind(word, hosts) {
+                Some(HOST | ID) if after_scheme => self.plain(word),
+                Some(kind) => self.variable(kind, word),
+                None => self.plain(word),
+            }
+            self.plain(tail);
+            at += length;
+        }
+    }
+
+    fn plain(&mut self, text: &[u8]) {
+        self.template.extend(text.iter().map(|b| clean(*b)));
+    }
+
+    fn variable(&mut self, kind: u8, text: &[u8]) {
+        self.mark(kind);
+        self.vars.extend(text.iter().map(|b| clean(*b)));
+    }
+
+    fn mark(&mut self, kind: u8) {
+        self.template.push(kind);
+        if self.count > 0 {
+            self.vars.push(BETWEEN);
+        }
+        self.count += 1;
+    }
+}
+
+/// Gives a folded text back.
+pub fn unfold(template: &str, vars: Option<&str>) -> String {
+    let mut parts = vars.into_iter().flat_map(|vars| vars.split(char::from(BETWEEN)));
+    let mut text = String::with_capacity(template.len() + vars.map_or(0, str::len));
+    for letter in template.chars() {
+        match letter {
+            '\u{1}'..='\u{5}' => text.push_str(parts.next().unwrap_or_default()),
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
+/// Shows a template to people: `421 Deferred - see https://ipcheck.proofpoint.com/?ip=<ip>`.
+pub fn shape(template: &str) -> String {
+    let mut text = String::with_capacity(template.len() + 16);
+    for letter in template.chars() {
+        match letter {
+            '\u{1}' => text.push_str("<n>"),
+            '\u{2}' => text.push_str("<ip>"),
+            '\u{3}' => text.push_str("<host>"),
+            '\u{4}' => text.push_str("<id>"),
+            '\u{5}' => text.push_str("<address>"),
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
+/// Control bytes become spaces: a log line must not move a terminal's cursor, and templates own the low ones.
+fn clean(byte: u8) -> u8 {
+    if byte < 0x20 || byte == 0x7f { b' ' } else { byte }
+}
+
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || byte >= 0x80
+}
+
+/// Says what a word is, where it varies.
+fn kind(word: &[u8], hosts: [&[u8]; 2]) -> Option<u8> {
+    let mut digits = 0usize;
+    let mut letters = 0usize;
+    let mut dots = 0usize;
+    for byte in word {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' => dots += 1,
+            b'-' | b'_' => {}
+            _ => letters += 1,
+        }
+    }
+    if digits == 0 {
+        let named = dots > 0 && hosts.iter().any(|host| !host.is_empty() && word.eq_ignore_ascii_case(host));
+        return if named {
+            Some(HOST)
+        } else if dots == 0 && word.len() >= 20 {
+            Some(ID)
+        } else {
+            None
+        };
+    }
+    if letters == 0 {
+        if digits == word.len() {
+            return Some(NUMBER);
+        }
+        if dots == 3 && is_ipv4(word) {
+            return Some(ADDRESS);
+        }
+        if super::names::enhanced_number(word).is_some() {
+            return None;
+        }
+        return Some(if dots > 0 { NUMBER } else { ID });
+    }
+    if dots > 0 && is_host(word) {
+        return Some(HOST);
+    }
+    (word.len() >= ID_LENGTH && !is_code(word)).then_some(ID)
+}
+
+/// Capitals and then a few digits: a provider's code (`IPTS04`), worth keeping apart.
+fn is_code(word: &[u8]) -> bool {
+    let capitals = word.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let digits = word.get(capitals..).unwrap_or_default();
+    capitals >= 2 && word.len() <= 8 && digits.len() <= 4 && digits.iter().all(u8::is_ascii_digit)
+}
+
+fn is_ipv4(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Labels of letters, digits and dashes, the last one of letters.
+fn is_host(word: &[u8]) -> bool {
+    let mut labels = word.rsplit(|b| *b == b'.');
+    let top = labels.next().unwrap_or_default();
+    top.len() >= 2 && top.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80) && labels.all(|label| !label.is_empty())
+}
+
+/// The length of an IPv6 address at the start of `rest`, whose first word is `length` bytes long.
+fn ipv6_length(rest: &[u8], length: usize) -> Option<usize> {
+    if length > 4 || rest.get(length) != Some(&b':') || !rest.iter().take(length).all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let end = rest
+        .iter()
+        .take(46)
+        .position(|b| !(b.is_ascii_hexdigit() || matches!(b, b':' | b'.')))
+        .unwrap_or_else(|| rest.len().min(46));
+    let run = rest.get(..end)?;
+    let run = run.strip_suffix(b".").unwrap_or(run);
+    let run = if run.ends_with(b":") && !run.ends_with(b"::") { run.get(..run.len() - 1)? } else { run };
+    if memchr::memchr_iter(b':', run).count() < 2 {
+        return None;
+    }
+    let text = std::str::from_utf8(run).ok()?;
+    text.parse::<Ipv6Addr>().ok().map(|_| run.len())
+}
+
+/// The bounds of the mail address around the `@` at `place`.
+fn mailbox(text: &[u8], place: usize) -> Option<(usize, usize)> {
+    let before = text.get(..place)?;
+    let start = before.iter().rposition(|b| !in_local(*b)).map_or(0, |last| last + 1);
+    let after = text.get(place + 1..)?;
+    let length = after.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || *b >= 0x80));
+    let domain = after.get(..length.unwrap_or(after.len()))?;
+    let kept = domain.iter().rposition(|b| !matches!(b, b'.' | b'-')).map_or(0, |last| last + 1);
+    (start < place && kept > 0).then_some((start, place + 1 + kept))
+}
+
+/// RFC 5322 atext, less the `/` and `?` of URLs, and dots.
+fn in_local(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".!#$%&'*+-=^_`{|}~".contains(&byte) || byte >= 0x80
+}
