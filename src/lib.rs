@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod evidence;
 pub mod fetch;
 pub mod log;
 pub mod parse;

@@ -48,9 +48,11 @@ impl<R: Read> Chunker<R> {
                 Ok(0) => self.done = true,
                 Ok(_) => {}
                 Err(error) => {
-                    // What was read before the damage is in `bytes`.
+                    // What was read before the damage is in `bytes`. Its last line is not whole: half a code, or half of
+                    // an id, would be read as something else.
                     self.damage = Some(error);
                     self.done = true;
+                    bytes.truncate(memrchr(b'\n', &bytes).map_or(0, |newline| newline + 1));
                 }
             }
             let fresh = bytes.get(start..).unwrap_or_default();

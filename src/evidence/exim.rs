@@ -189,9 +189,29 @@ enum Verdict {
 /// Talk about a message that says nothing of its delivery.
 fn passed_over(rest: &[u8]) -> Verdict {
     let known = [
-        &b"no immediate delivery"[..], b"Frozen", b"Unfrozen", b"Message is frozen", b"removed by", b"cancelled", b"SMTP connection",
-        b"no host name", b"Spool file", b"defer", b"Warning:", b"DKIM:", b"TLS ", b"[", b"SA:", b"remote host address is the local host",
-        b"error ignored", b"Remote host", b"rejected", b"Sender", b"routing", b"lowest numbered MX", b"mail for ",
+        &b"no immediate delivery"[..],
+        b"Frozen",
+        b"Unfrozen",
+        b"Message is frozen",
+        b"removed by",
+        b"cancelled",
+        b"SMTP connection",
+        b"no host name",
+        b"Spool file",
+        b"defer",
+        b"Warning:",
+        b"DKIM:",
+        b"TLS ",
+        b"[",
+        b"SA:",
+        b"remote host address is the local host",
+        b"error ignored",
+        b"Remote host",
+        b"rejected",
+        b"Sender",
+        b"routing",
+        b"lowest numbered MX",
+        b"mail for ",
     ];
     if known.iter().any(|start| rest.starts_with(start)) { Verdict::Ignored } else { Verdict::Unknown }
 }
@@ -227,7 +247,11 @@ fn recipient(rest: &[u8]) -> (&[u8], Fields<'_>) {
         }
         fields = after.get(close + 1..).unwrap_or_default();
     }
-    let fields = if first.ends_with(b":") { Fields { text: fields.trim_ascii(), ..Fields::default() } } else { Fields::read(fields) };
+    let fields = if first.ends_with(b":") {
+        Fields { text: fields.trim_ascii(), ..Fields::default() }
+    } else {
+        Fields::read(fields)
+    };
     (recipient, fields)
 }
 
@@ -296,7 +320,11 @@ impl<'a> Fields<'a> {
         'a: 's,
     {
         let mut reply = Reply::bare(text);
-        let marks = [&b"SMTP error from remote mail server after "[..], b"LMTP error after ", b"SMTP error from remote mailer after "];
+        let marks = [
+            &b"SMTP error from remote mail server after "[..],
+            b"LMTP error after ",
+            b"SMTP error from remote mailer after ",
+        ];
         for mark in marks {
             let Some(place) = memmem::find(text, mark) else { continue };
             let after = text.get(place + mark.len()..).unwrap_or_default();
@@ -312,9 +340,9 @@ impl<'a> Fields<'a> {
 
 /// Where the code stands after `RCPT TO:<kim@corp.test>: 451 …` or `initial connection: 421 …`.
 fn reply_start(text: &[u8]) -> Option<usize> {
-    memmem::find_iter(text, b": ").map(|place| place + 2).find(|place| {
-        matches!(text.get(*place..), Some([b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9', ..]))
-    })
+    memmem::find_iter(text, b": ")
+        .map(|place| place + 2)
+        .find(|place| matches!(text.get(*place..), Some([b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9', ..])))
 }
 
 fn bracketed(text: &[u8]) -> &[u8] {

@@ -35,7 +35,9 @@ struct ResponseRule {
 
 /// Why a table of gateways could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("gateway table, row {row}: {fault}; the columns are gateway,name,kind,pattern,reputation,identifies,confidence,note")]
+#[error(
+    "gateway table, row {row}: {fault}; the columns are gateway,name,kind,pattern,reputation,identifies,confidence,note"
+)]
 pub struct GatewayError {
     row: usize,
     fault: String,
@@ -59,8 +61,13 @@ impl Gateways {
     }
 
     fn read(tables: &[&str]) -> Result<Self, GatewayError> {
-        let mut gateways =
-            Self { hosts: Vec::new(), responses: Vec::new(), names: BTreeMap::new(), source: Vec::new(), digest: String::new() };
+        let mut gateways = Self {
+            hosts: Vec::new(),
+            responses: Vec::new(),
+            names: BTreeMap::new(),
+            source: Vec::new(),
+            digest: String::new(),
+        };
         let mut hasher = blake3::Hasher::new();
         for table in tables {
             hasher.update(table.as_bytes());
@@ -72,9 +79,13 @@ impl Gateways {
         // Longest suffix first; the sort is stable, so the operator's row wins over an equal one.
         gateways.hosts.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
         // The sending address as replies name it, on templates: `\x02` stands for the address.
-        for pattern in [r"\?ip=\x02", r"(?i)\bclient (?:host )?\[?\x02", r"(?i)\b(?:sending|sender|your|the) ip(?: address)?:? \[?\x02",
-            r"(?i)\bmail server \[?\x02", r"(?i)\bserver ip \[?\x02"]
-        {
+        for pattern in [
+            r"\?ip=\x02",
+            r"(?i)\bclient (?:host )?\[?\x02",
+            r"(?i)\b(?:sending|sender|your|the) ip(?: address)?:? \[?\x02",
+            r"(?i)\bmail server \[?\x02",
+            r"(?i)\bserver ip \[?\x02",
+        ] {
             gateways.source.push(regex(pattern).map_err(|fault| GatewayError { row: 0, fault })?);
         }
         Ok(gateways)
@@ -108,9 +119,8 @@ impl Gateways {
     /// Returns the gateway of an MX or relay host: the host itself or any parent, longest suffix first.
     pub fn of_host(&self, host: &str) -> Option<&str> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let under = |suffix: &str| {
-            host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        };
+        let under =
+            |suffix: &str| host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.'));
         self.hosts.iter().find(|(suffix, _)| under(suffix)).map(|(_, gateway)| gateway.as_str())
     }
 

@@ -182,7 +182,8 @@ impl<'a> Joiner<'a> {
                 attempt.line = base.saturating_add(line);
                 // Exim: the recipient's line says only that there is nothing left to try; the host's line is the attempt.
                 if attempt.status == Status::Suspended
-                    && let Some(reply) = open.reply.as_ref().filter(|reply| (0..=REPLY_HOLDS).contains(&(at - reply.at)))
+                    && let Some(reply) =
+                        open.reply.as_ref().filter(|reply| (0..=REPLY_HOLDS).contains(&(at - reply.at)))
                 {
                     attempt.status = Status::Deferred;
                     attempt.response = reply.response;

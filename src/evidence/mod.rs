@@ -105,7 +105,9 @@ pub enum EvidenceError {
         source: std::io::Error,
     },
     /// No format is recognised.
-    #[error("{path}: no format is recognised ({seen}); known are postfix, journald, exim, sendgrid, ses, mailgun, postmark, sparkpost, csv and json lines; --log-format names one")]
+    #[error(
+        "{path}: no format is recognised ({seen}); known are postfix, journald, exim, sendgrid, ses, mailgun, postmark, sparkpost, csv and json lines; --log-format names one"
+    )]
     Unrecognised {
         /// The file.
         path: PathBuf,

@@ -16,9 +16,13 @@ use super::{EvidenceError, LogFormat, Options, Reader, exim, journal, postfix, s
 
 /// Bytes that are looked at to recognise a format, and that every read goes through.
 const HEAD: usize = 256 * 1024;
-/// Distance between two looks at a month when the years of a log are counted: no log is so quiet that it passes half a year
-/// in between.
-const LOOK: usize = 64 * 1024;
+/// Distance between two looks at the months inside a run of lines, bytes: some five lines, too few to pass half a year.
+const LOOK: usize = 1024;
+/// Distance between two looks at a large file, bytes, and how much is read at each.
+const STRIDE: u64 = 16 * 1024;
+const WINDOW: u64 = 4096;
+/// Up to this size every line of a file is looked at: a quiet log may pass half a year in a few lines.
+const SMALL: u64 = 8 << 20;
 
 /// Reads a file; `sink` gets its messages in batches.
 ///
@@ -53,7 +57,11 @@ pub fn read_bytes(
 ) -> Result<(LogFormat, Counts), EvidenceError> {
     let mut months = MonthScan::default();
     let gzip = bytes.starts_with(b"\x1f\x8b");
-    if gzip { months.stream(MultiGzDecoder::new(bytes)) } else { months.stream(bytes) }
+    if gzip {
+        months.stream(MultiGzDecoder::new(bytes))
+    } else {
+        months.stream(bytes)
+    }
     // The scope of `read_stream` needs bytes that it may own: tests and small inputs only.
     let owned = std::io::Cursor::new(bytes.to_vec());
     read_stream(reader, Path::new(name), Box::new(owned), written, Some(months), sink)
@@ -72,8 +80,11 @@ fn read_stream(
     input.by_ref().take(2).read_to_end(&mut magic).map_err(unreadable)?;
     let gzip = magic == b"\x1f\x8b";
     let whole = std::io::Cursor::new(magic).chain(input);
-    let mut input: Box<dyn Read + Send> =
-        if gzip { Box::new(MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 16, whole))) } else { Box::new(whole) };
+    let mut input: Box<dyn Read + Send> = if gzip {
+        Box::new(MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 16, whole)))
+    } else {
+        Box::new(whole)
+    };
     let mut head = Vec::new();
     let broken = input.by_ref().take(HEAD as u64).read_to_end(&mut head).err();
     let format = match reader.options.format.or_else(|| sniff::recognise(&head)) {
@@ -171,7 +182,7 @@ impl Months {
     fn of(bytes: &[u8], before: YearMonth) -> Self {
         let mut first = None;
         let mut last = before;
-        for month in looks(bytes) {
+        for (month, _) in looks(bytes, LOOK) {
             last = last.step(month);
             first.get_or_insert(last);
         }
@@ -179,25 +190,27 @@ impl Months {
     }
 }
 
-/// The months of stamps without a year, one look every [`LOOK`] bytes, and of the last line.
-fn looks(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    let places = (0..bytes.len()).step_by(LOOK);
-    let sampled = places.filter_map(move |place| {
-        let rest = bytes.get(place..)?;
-        let start = if place == 0 { 0 } else { memchr::memchr(b'\n', rest)? + 1 };
-        month_of_line(rest.get(start..)?)
+/// Month and day of stamps without a year: of the first line, of a line every `step` bytes, and of the last one.
+fn looks(bytes: &[u8], step: usize) -> impl Iterator<Item = (u32, u32)> + '_ {
+    let mut place = Some(0);
+    let sampled = std::iter::from_fn(move || {
+        let line = bytes.get(place?..)?;
+        let next = line.get(step..).and_then(|rest| memchr::memchr(b'\n', rest));
+        place = next.map(|newline| bytes.len() - line.len() + step + newline + 1);
+        Some(stamp_day(line))
     });
     let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let start = memchr::memrchr(b'\n', body).map_or(0, |newline| newline + 1);
-    sampled.chain(body.get(start..).and_then(month_of_line))
+    sampled.flatten().chain(body.get(start..).and_then(stamp_day))
 }
 
-fn month_of_line(line: &[u8]) -> Option<u32> {
+fn stamp_day(line: &[u8]) -> Option<(u32, u32)> {
     let line = match line {
         [b'<', rest @ ..] => rest.get(memchr::memchr(b'>', rest)? + 1..)?,
         _ => line,
     };
-    month_of(line)
+    let day = std::str::from_utf8(line.get(4..6)?).ok()?.trim().parse().ok()?;
+    Some((month_of(line)?, day))
 }
 
 /// How many turns of the year a log goes through: its last stamp is of the year that it was written in, so its first one is
@@ -210,87 +223,60 @@ pub(crate) struct MonthScan {
 }
 
 impl MonthScan {
-    /// Looks through a file and puts it back to its start. A plain file costs one short read for every [`LOOK`] bytes.
+    /// Looks through a file and puts it back to its start. A large plain file costs one short read for every [`STRIDE`] bytes.
     fn of_file(file: &mut File) -> std::io::Result<Self> {
         let mut scan = Self::default();
-        let mut magic = Vec::new();
-        file.by_ref().take(16).read_to_end(&mut magic)?;
+        let data = file.metadata()?;
+        if !data.is_file() {
+            return Ok(scan);
+        }
+        let length = data.len();
+        let mut window = Vec::new();
+        file.by_ref().take(16).read_to_end(&mut window)?;
+        let gzip = window.starts_with(b"\x1f\x8b");
+        let stamped = window.first().is_some_and(|b| b.is_ascii_uppercase() || *b == b'<');
         file.seek(SeekFrom::Start(0))?;
-        let gzip = magic.starts_with(b"\x1f\x8b");
         if gzip {
             scan.stream(MultiGzDecoder::new(std::io::BufReader::with_capacity(1 << 16, &mut *file)));
-        } else if magic.first().is_some_and(|b| b.is_ascii_uppercase() || *b == b'<') {
-            let length = file.metadata()?.len();
-            let mut place = 0;
-            let mut window = Vec::new();
-            while place < length {
+        } else if stamped && length <= SMALL {
+            window.clear();
+            file.by_ref().take(SMALL).read_to_end(&mut window)?;
+            scan.piece(&window, 1);
+        } else if stamped {
+            for place in (0..length).step_by(STRIDE as usize).chain([length.saturating_sub(WINDOW)]) {
                 file.seek(SeekFrom::Start(place))?;
                 window.clear();
-                file.by_ref().take(4096).read_to_end(&mut window)?;
+                file.by_ref().take(WINDOW).read_to_end(&mut window)?;
                 let start = if place == 0 { 0 } else { memchr::memchr(b'\n', &window).map_or(window.len(), |n| n + 1) };
-                scan.line(window.get(start..).unwrap_or_default());
-                place += LOOK as u64;
+                scan.piece(window.get(start..).unwrap_or_default(), WINDOW as usize);
             }
-            // The last line decides which year the whole log ends in.
-            file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
-            window.clear();
-            file.by_ref().take(4096).read_to_end(&mut window)?;
-            let body = window.strip_suffix(b"\n").unwrap_or(&window);
-            let start = memchr::memrchr(b'\n', body).map_or(0, |newline| newline + 1);
-            scan.line(body.get(start..).unwrap_or_default());
         }
         file.seek(SeekFrom::Start(0))?;
         Ok(scan)
     }
 
     /// Looks through a stream to its end; damage ends it.
-    fn stream(&mut self, mut input: impl Read) {
-        let mut window = vec![0; LOOK];
-        let mut filled = 0;
-        let mut head = true;
-        let mut tail = Vec::new();
-        loop {
-            let room = window.get_mut(filled..).unwrap_or_default();
-            match input.read(room) {
-                Ok(0) | Err(_) => break,
-                Ok(read) => filled += read,
-            }
-            if filled < window.len() {
-                continue;
-            }
-            if head && !window.first().is_some_and(|b| b.is_ascii_uppercase() || *b == b'<') {
+    fn stream(&mut self, input: impl Read) {
+        let mut chunker = Chunker::new(input, 1 << 16);
+        let mut seen = 0;
+        while let Some(bytes) = chunker.next() {
+            if seen == 0 && !bytes.first().is_some_and(|b| b.is_ascii_uppercase() || *b == b'<') {
                 return;
             }
-            self.piece(&window, head);
-            tail.clear();
-            tail.extend_from_slice(window.get(window.len().saturating_sub(4096)..).unwrap_or_default());
-            (filled, head) = (0, false);
-        }
-        let rest = window.get(..filled).unwrap_or_default();
-        self.piece(rest, head);
-        tail.extend_from_slice(rest);
-        let body = tail.strip_suffix(b"\n").unwrap_or(&tail);
-        let start = memchr::memrchr(b'\n', body).map_or(0, |newline| newline + 1);
-        self.line(body.get(start..).unwrap_or_default());
-    }
-
-    fn piece(&mut self, window: &[u8], head: bool) {
-        let start = if head { Some(0) } else { memchr::memchr(b'\n', window).map(|newline| newline + 1) };
-        if let Some(line) = start.and_then(|start| window.get(start..)) {
-            self.line(line);
+            seen += bytes.len() as u64;
+            self.piece(&bytes, if seen < SMALL { 1 } else { LOOK });
         }
     }
 
-    /// Looks at the head of a stream that cannot be read twice.
+    /// Looks at the head of a stream that cannot be read twice: only where it begins is known.
     fn look(&mut self, head: &[u8]) {
-        for month in looks(head).take(1) {
-            self.note(month, 1);
+        if let Some((month, day)) = looks(head, usize::MAX).next() {
+            self.note(month, day);
         }
     }
 
-    fn line(&mut self, line: &[u8]) {
-        if let Some(month) = month_of_line(line) {
-            let day = line.get(4..6).and_then(|day| std::str::from_utf8(day).ok()?.trim().parse().ok()).unwrap_or(1);
+    fn piece(&mut self, bytes: &[u8], step: usize) {
+        for (month, day) in looks(bytes, step) {
             self.note(month, day);
         }
     }

@@ -5,6 +5,7 @@
 
 use memchr::{memchr, memchr_iter, memmem};
 
+use super::Reader;
 use super::attempt::Status;
 use super::fold::{Folder, shape};
 use super::joiner::{Event, Events, QueueId, What};
@@ -12,7 +13,6 @@ use super::names::{NONE, enhanced_number};
 use super::reply::Reply;
 use super::stamp::{SECOND, Stamps, YearMonth};
 use super::worker::{Said, Worker, own_hop};
-use super::Reader;
 
 /// Reads one run of lines.
 pub(crate) fn read(reader: &Reader, bytes: &[u8], start: YearMonth) -> Events {
@@ -125,10 +125,11 @@ impl<'a> Run<'a> {
                 Some((queue, b"removed")) => self.event(at, host, instance, queue, What::Removed),
                 _ => Verdict::Ignored,
             },
-            b"smtpd" | b"postscreen" | b"dnsblog" | b"tlsproxy" | b"anvil" | b"scache" | b"pickup" | b"bounce" | b"trivial-rewrite"
-            | b"verify" | b"master" | b"postfix-script" | b"proxymap" | b"tlsmgr" | b"flush" | b"showq" | b"sendmail" | b"postdrop"
-            | b"local_only" | b"defer" | b"trace" | b"spawn" | b"policy" | b"smtps" | b"postmulti" | b"postlog" | b"postlogd"
-            | b"postqueue" | b"postalias" | b"postmap" | b"postkick" | b"postlock" | b"qmqpd" | b"submission" => Verdict::Ignored,
+            b"smtpd" | b"postscreen" | b"dnsblog" | b"tlsproxy" | b"anvil" | b"scache" | b"pickup" | b"bounce"
+            | b"trivial-rewrite" | b"verify" | b"master" | b"postfix-script" | b"proxymap" | b"tlsmgr" | b"flush"
+            | b"showq" | b"sendmail" | b"postdrop" | b"local_only" | b"defer" | b"trace" | b"spawn" | b"policy"
+            | b"smtps" | b"postmulti" | b"postlog" | b"postlogd" | b"postqueue" | b"postalias" | b"postmap"
+            | b"postkick" | b"postlock" | b"qmqpd" | b"submission" => Verdict::Ignored,
             _ if instance.starts_with(b"postfix") => Verdict::Unknown,
             _ => return self.other(tag),
         };
@@ -158,16 +159,46 @@ impl<'a> Run<'a> {
     fn agent(&mut self, at: i64, host: &[u8], instance: &[u8], message: &[u8]) -> Verdict {
         let Some((queue, rest)) = queue_id(message) else {
             let known = [
-                &b"connect to "[..], b"Trusted TLS", b"Untrusted TLS", b"Verified TLS", b"Anonymous TLS", b"SSL_connect", b"warning:",
-                b"certificate verification", b"server certificate", b"setting up TLS", b"Host offered", b"lost connection",
-                b"Server certificate", b"using backwards-compatible", b"fatal:", b"process generation",
+                &b"connect to "[..],
+                b"Trusted TLS",
+                b"Untrusted TLS",
+                b"Verified TLS",
+                b"Anonymous TLS",
+                b"SSL_connect",
+                b"warning:",
+                b"certificate verification",
+                b"server certificate",
+                b"setting up TLS",
+                b"Host offered",
+                b"lost connection",
+                b"Server certificate",
+                b"using backwards-compatible",
+                b"fatal:",
+                b"process generation",
             ];
-            return if known.iter().any(|start| message.starts_with(start)) { Verdict::Ignored } else { Verdict::Unknown };
+            return if known.iter().any(|start| message.starts_with(start)) {
+                Verdict::Ignored
+            } else {
+                Verdict::Unknown
+            };
         };
         let Some(rest) = rest.strip_prefix(b"to=<") else {
             // `QID: host H[ip] said: 4xx …` before the next host is tried, `QID: enabling PIX workarounds`, …
-            let known = [&b"host "[..], b"enabling PIX", b"breaking", b"lost connection", b"conversation with", b"Cannot start TLS",
-                b"TLS is required", b"replace: ", b"warning: ", b"SASL", b"passing ", b"uid=", b"connect to "];
+            let known = [
+                &b"host "[..],
+                b"enabling PIX",
+                b"breaking",
+                b"lost connection",
+                b"conversation with",
+                b"Cannot start TLS",
+                b"TLS is required",
+                b"replace: ",
+                b"warning: ",
+                b"SASL",
+                b"passing ",
+                b"uid=",
+                b"connect to ",
+            ];
             return if known.iter().any(|start| rest.starts_with(start)) { Verdict::Ignored } else { Verdict::Unknown };
         };
         let delivery = match Delivery::read(rest) {
@@ -270,10 +301,12 @@ impl<'a> Run<'a> {
     }
 
     fn other(&mut self, program: &[u8]) {
-        match self.others.iter_mut().find(|(name, _)| **name == *program) {
-            Some((_, lines)) => *lines += 1,
-            None if self.others.len() < 100 => self.others.push((program.into(), 1)),
-            None => self.out.counts.other_program("other", 1),
+        if let Some((_, lines)) = self.others.iter_mut().find(|(name, _)| **name == *program) {
+            *lines += 1;
+        } else if self.others.len() < 100 {
+            self.others.push((program.into(), 1));
+        } else {
+            self.out.counts.other_program("other", 1);
         }
     }
 

@@ -37,7 +37,15 @@ pub enum LogFormat {
 impl LogFormat {
     /// Every format.
     pub const ALL: [Self; 10] = [
-        Self::Postfix, Self::Journald, Self::Exim, Self::SendGrid, Self::Ses, Self::Mailgun, Self::Postmark, Self::SparkPost, Self::Csv,
+        Self::Postfix,
+        Self::Journald,
+        Self::Exim,
+        Self::SendGrid,
+        Self::Ses,
+        Self::Mailgun,
+        Self::Postmark,
+        Self::SparkPost,
+        Self::Csv,
         Self::JsonLines,
     ];
 
@@ -98,7 +106,19 @@ fn is_postfix(line: &[u8]) -> bool {
     let program = parts.next().unwrap_or_default();
     let Some(instance) = parts.next_back() else { return false };
     instance.starts_with(b"postfix")
-        || matches!(program, b"smtp" | b"lmtp" | b"qmgr" | b"cleanup" | b"smtpd" | b"local" | b"virtual" | b"pipe" | b"error" | b"bounce")
+        || matches!(
+            program,
+            b"smtp"
+                | b"lmtp"
+                | b"qmgr"
+                | b"cleanup"
+                | b"smtpd"
+                | b"local"
+                | b"virtual"
+                | b"pipe"
+                | b"error"
+                | b"bounce"
+        )
 }
 
 /// The format of JSON by the names in it. The head may be cut anywhere, so names are searched, not parsed.

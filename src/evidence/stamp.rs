@@ -142,7 +142,9 @@ impl Stamps {
             None => offset(spaced).filter(|(_, n)| *n == 5).map(|(seconds, length)| (seconds, length + 1)),
         };
         let start = match zone {
-            Some((seconds, _)) => civil_days(year, month, day)? * DAY + (i64::from(hour) * 3600 - i64::from(seconds)) * SECOND,
+            Some((seconds, _)) => {
+                civil_days(year, month, day)? * DAY + (i64::from(hour) * 3600 - i64::from(seconds)) * SECOND
+            }
             None => {
                 let (prefix, _) = stamp.split_at(13);
                 if self.hour != *prefix {

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::attempt::{Batch, Counts, Status};
 use super::esp::{Event, Outcome, Run};
-use super::{EvidenceError, LogFormat, Reader, csv};
 use super::stamp::rfc3339;
+use super::{EvidenceError, LogFormat, Reader, csv};
 
 /// Longest record.
 const MAX_RECORD: usize = 1 << 20;
@@ -22,8 +22,19 @@ const RUN: u32 = 20_000;
 
 /// Every column.
 const COLUMNS: [&str; 13] = [
-    "attempt_time", "message_id", "recipient", "source_ip", "status", "response", "smtp_code", "enhanced_code", "relay_host", "retry_no",
-    "envelope_from", "campaign", "queue_id",
+    "attempt_time",
+    "message_id",
+    "recipient",
+    "source_ip",
+    "status",
+    "response",
+    "smtp_code",
+    "enhanced_code",
+    "relay_host",
+    "retry_no",
+    "envelope_from",
+    "campaign",
+    "queue_id",
 ];
 
 /// Says whether a line is the header of the table.
@@ -111,11 +122,13 @@ fn header(path: &Path, fields: &[String]) -> Result<Vec<Option<usize>>, Evidence
     let places: Vec<Option<usize>> = COLUMNS.iter().map(|name| find(name)).collect();
     let has = |name: &str| find(name).is_some();
     if !has("message_id") && !has("queue_id") {
-        let reason = "the table has neither message_id nor queue_id; attempts of one message cannot be told to belong together";
+        let reason =
+            "the table has neither message_id nor queue_id; attempts of one message cannot be told to belong together";
         return Err(EvidenceError::Refused { path: path.to_owned(), reason: reason.to_owned() });
     }
     if let Some(missing) = ["attempt_time", "recipient", "status"].into_iter().find(|name| !has(name)) {
-        let reason = format!("the table has no column {missing}; needed are attempt_time, message_id, recipient and status");
+        let reason =
+            format!("the table has no column {missing}; needed are attempt_time, message_id, recipient and status");
         return Err(EvidenceError::Refused { path: path.to_owned(), reason });
     }
     Ok(places)
@@ -138,7 +151,9 @@ fn row(field: impl Fn(usize) -> Option<String>) -> Outcome {
     let Some(at) = rfc3339(&text(0)) else {
         return Outcome::Unknown("row whose attempt_time is not RFC 3339 with a zone".to_owned());
     };
-    let Some(status) = Status::from_word(&text(4)) else { return Outcome::Unknown(format!("row with status {}", text(4))) };
+    let Some(status) = Status::from_word(&text(4)) else {
+        return Outcome::Unknown(format!("row with status {}", text(4)));
+    };
     let recipient = text(2);
     if !recipient.contains('@') {
         return Outcome::Unknown("row whose recipient has no @; write hash@domain to hide the local part".to_owned());

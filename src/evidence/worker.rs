@@ -165,7 +165,9 @@ impl<'a> Worker<'a> {
         if vars.as_deref().is_some_and(|vars| vars.contains('\u{fffd}')) {
             self.bad_utf8 += 1;
         }
-        if vars.as_deref().is_some_and(str::is_empty) && !self.probe.template.contains(['\u{1}', '\u{2}', '\u{3}', '\u{4}', '\u{5}']) {
+        if vars.as_deref().is_some_and(str::is_empty)
+            && !self.probe.template.contains(['\u{1}', '\u{2}', '\u{3}', '\u{4}', '\u{5}'])
+        {
             vars = None;
         }
         (known.number, vars, named)

@@ -25,7 +25,9 @@ fn event(value: &Value) -> Outcome {
         "failed" => Status::Bounced,
         "rejected" => Status::Dropped,
         "complained" => return Outcome::Complaint,
-        "accepted" | "opened" | "clicked" | "unsubscribed" | "stored" | "list_member_uploaded" => return Outcome::Ignored,
+        "accepted" | "opened" | "clicked" | "unsubscribed" | "stored" | "list_member_uploaded" => {
+            return Outcome::Ignored;
+        }
         "" => return Outcome::Unknown("object without event".to_owned()),
         other => return Outcome::Unknown(format!("event {other}")),
     };
@@ -42,7 +44,9 @@ fn event(value: &Value) -> Outcome {
         enhanced: text(value, "/delivery-status/enhanced-code"),
         relay: text(value, "/delivery-status/mx-host"),
         source: text(value, "/envelope/sending-ip"),
-        campaign: Some(one_of(value, "/tags")).filter(|tag| !tag.is_empty()).unwrap_or_else(|| text(value, "/campaigns/0/name")),
+        campaign: Some(one_of(value, "/tags"))
+            .filter(|tag| !tag.is_empty())
+            .unwrap_or_else(|| text(value, "/campaigns/0/name")),
         sender: Some(text(value, "/envelope/sender")).filter(|sender| !sender.is_empty()),
         retry_no: small(value, "/delivery-status/attempt-no"),
         event_id: text(value, "/id"),

@@ -91,7 +91,14 @@ impl<'a> Run<'a> {
         let format = if format == LogFormat::Csv { LogFormat::JsonLines } else { format };
         let system = if format == LogFormat::JsonLines { "table" } else { format.word() };
         let system = reader.texts.number(system);
-        Self { worker: Worker::new(reader), format, system, line: 0, found: Found::default(), folder: Folder::default() }
+        Self {
+            worker: Worker::new(reader),
+            format,
+            system,
+            line: 0,
+            found: Found::default(),
+            folder: Folder::default(),
+        }
     }
 
     pub(crate) fn finish(mut self) -> Found {

@@ -19,7 +19,10 @@ pub(crate) fn read(value: &Value) -> Outcome {
     Outcome::Event(Box::new(Event {
         id: text(value, "/MessageID"),
         at,
-        recipients: vec![first(value, &["/Recipient", "/Email"])].into_iter().filter(|email| !email.is_empty()).collect(),
+        recipients: vec![first(value, &["/Recipient", "/Email"])]
+            .into_iter()
+            .filter(|email| !email.is_empty())
+            .collect(),
         status: Some(status),
         response: first(value, &["/Details", "/Description"]),
         campaign: text(value, "/Tag"),

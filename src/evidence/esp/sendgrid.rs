@@ -14,7 +14,13 @@ pub(crate) fn read(value: &Value) -> Outcome {
         "dropped" => Status::Dropped,
         "bounce" | "blocked" | "expired" => given_up(value, &response),
         "spamreport" => return Outcome::Complaint,
-        "processed" | "open" | "click" | "unsubscribe" | "group_unsubscribe" | "group_resubscribe" | "account_status_change"
+        "processed"
+        | "open"
+        | "click"
+        | "unsubscribe"
+        | "group_unsubscribe"
+        | "group_resubscribe"
+        | "account_status_change"
         | "compliance_suspend" => return Outcome::Ignored,
         "" => return Outcome::Unknown("object without event".to_owned()),
         other => return Outcome::Unknown(format!("event {other}")),
@@ -33,7 +39,9 @@ pub(crate) fn read(value: &Value) -> Outcome {
         enhanced: text(value, "/status"),
         relay: text(value, "/mx_server"),
         source: text(value, "/ip"),
-        campaign: Some(one_of(value, "/category")).filter(|c| !c.is_empty()).unwrap_or_else(|| first(value, &["/campaign", "/marketing_campaign_name"])),
+        campaign: Some(one_of(value, "/category"))
+            .filter(|c| !c.is_empty())
+            .unwrap_or_else(|| first(value, &["/campaign", "/marketing_campaign_name"])),
         retry_no: small(value, "/attempt"),
         event_id: text(value, "/sg_event_id"),
         ..Event::default()

@@ -108,7 +108,9 @@ fn event(value: &Value, kind: &str) -> Outcome {
             event.response = text(value, "/reject/reason");
         }
         "Complaint" => return Outcome::Complaint,
-        "Send" | "Open" | "Click" | "Rendering Failure" | "Subscription" | "AmazonSnsSubscriptionSucceeded" => return Outcome::Ignored,
+        "Send" | "Open" | "Click" | "Rendering Failure" | "Subscription" | "AmazonSnsSubscriptionSucceeded" => {
+            return Outcome::Ignored;
+        }
         other => return Outcome::Unknown(format!("SES event {other}")),
     }
     match at.or_else(|| time(value, "/mail/timestamp")) {

@@ -34,8 +34,8 @@ fn event(value: &Value) -> Outcome {
         "bounce" | "out_of_band" => Status::Bounced,
         "policy_rejection" | "generation_rejection" | "generation_failure" => Status::Dropped,
         "spam_complaint" => return Outcome::Complaint,
-        "injection" | "sms_status" | "open" | "click" | "initial_open" | "amp_open" | "amp_click" | "amp_initial_open"
-        | "list_unsubscribe" | "link_unsubscribe" | "relay_injection" => return Outcome::Ignored,
+        "injection" | "sms_status" | "open" | "click" | "initial_open" | "amp_open" | "amp_click"
+        | "amp_initial_open" | "list_unsubscribe" | "link_unsubscribe" | "relay_injection" => return Outcome::Ignored,
         "" => return Outcome::Unknown("object without type".to_owned()),
         other => return Outcome::Unknown(format!("type {other}")),
     };
@@ -43,7 +43,10 @@ fn event(value: &Value) -> Outcome {
     Outcome::Event(Box::new(Event {
         id: text(value, "/message_id"),
         at,
-        recipients: vec![first(value, &["/raw_rcpt_to", "/rcpt_to"])].into_iter().filter(|rcpt| !rcpt.is_empty()).collect(),
+        recipients: vec![first(value, &["/raw_rcpt_to", "/rcpt_to"])]
+            .into_iter()
+            .filter(|rcpt| !rcpt.is_empty())
+            .collect(),
         status: Some(status),
         response,
         code: smtp_code(value, "/error_code"),
@@ -61,6 +64,8 @@ fn event(value: &Value) -> Outcome {
 /// `554 5.4.7 [internal] message timeout (last transfail: …)`: the queue gave up.
 fn is_timeout(response: &str) -> bool {
     let lower = response.to_ascii_lowercase();
-    lower.contains("message timeout") || lower.contains("exceeded max time") || lower.contains("5.4.7") && lower.contains("timeout")
+    lower.contains("message timeout")
+        || lower.contains("exceeded max time")
+        || lower.contains("5.4.7") && lower.contains("timeout")
         || lower.contains("message expired")
 }
