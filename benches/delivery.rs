@@ -82,14 +82,37 @@ fn write_log(path: &Path, size: usize) {
         let peer = format!("app{}.northwind.example[198.51.100.{}]", random(4), random(4));
         let _ = writeln!(text, "{stamp} postfix/smtpd[{pid}]: connect from {peer}");
         let _ = writeln!(text, "{stamp} postfix/smtpd[{pid}]: {queue}: client={peer}");
-        let _ = writeln!(text, "{stamp} postfix/cleanup[811]: {queue}: message-id=<{message:x}.{}@northwind.example>", random(1 << 40));
-        let _ = writeln!(text, "{stamp} postfix/qmgr[702]: {queue}: from=<{from}>, size={}, nrcpt=1 (queue active)", 2000 + random(90_000));
-        let _ = writeln!(text, "{stamp} postfix/smtpd[{pid}]: disconnect from {peer} ehlo=2 starttls=1 mail=1 rcpt=1 data=1 quit=1 commands=7");
-        let host = format!("mx{}-00{:06x}.pphosted.com[203.0.113.{}]", if random(2) == 0 { "0a" } else { "0b" }, random(4000), random(200));
+        let _ = writeln!(
+            text,
+            "{stamp} postfix/cleanup[811]: {queue}: message-id=<{message:x}.{}@northwind.example>",
+            random(1 << 40)
+        );
+        let _ = writeln!(
+            text,
+            "{stamp} postfix/qmgr[702]: {queue}: from=<{from}>, size={}, nrcpt=1 (queue active)",
+            2000 + random(90_000)
+        );
+        let _ = writeln!(
+            text,
+            "{stamp} postfix/smtpd[{pid}]: disconnect from {peer} ehlo=2 starttls=1 mail=1 rcpt=1 data=1 quit=1 commands=7"
+        );
+        let host = format!(
+            "mx{}-00{:06x}.pphosted.com[203.0.113.{}]",
+            if random(2) == 0 { "0a" } else { "0b" },
+            random(4000),
+            random(200)
+        );
         if random(6) == 0 {
-            let _ = writeln!(text, "{stamp} postfix/smtp[{pid}]: {queue}: to=<{local}@{domain}>, relay={host}:25, delay=1.2, delays=0.1/0/0.6/0.5, dsn=4.0.0, status=deferred (host {host} refused to talk to me: 421 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10)");
+            let _ = writeln!(
+                text,
+                "{stamp} postfix/smtp[{pid}]: {queue}: to=<{local}@{domain}>, relay={host}:25, delay=1.2, delays=0.1/0/0.6/0.5, dsn=4.0.0, status=deferred (host {host} refused to talk to me: 421 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10)"
+            );
         }
-        let _ = writeln!(text, "{stamp} postfix/smtp[{pid}]: {queue}: to=<{local}@{domain}>, relay={host}:25, delay=1.8, delays=0.1/0.01/0.9/0.8, dsn=2.0.0, status=sent (250 2.0.0 {:x} Message accepted for delivery)", 0x3f_0000_0000 + random(1 << 34));
+        let _ = writeln!(
+            text,
+            "{stamp} postfix/smtp[{pid}]: {queue}: to=<{local}@{domain}>, relay={host}:25, delay=1.8, delays=0.1/0.01/0.9/0.8, dsn=2.0.0, status=sent (250 2.0.0 {:x} Message accepted for delivery)",
+            0x3f_0000_0000 + random(1 << 34)
+        );
         let _ = writeln!(text, "{stamp} postfix/qmgr[702]: {queue}: removed");
         out.write_all(text.as_bytes()).unwrap();
         written += text.len();
