@@ -180,12 +180,15 @@ impl<'a> Gunzip<'a> {
             had += 1;
         }
         let [a, b, c, d, e, f, g, h] = trailer;
-        if had >= 4 && u32::from_le_bytes([a, b, c, d]) != self.crc.sum() {
+        if had < 4 {
+            // Without its checksum, data that went wrong on the way could pass for whole.
+            return Err(self.damaged("the data is cut off"));
+        }
+        if u32::from_le_bytes([a, b, c, d]) != self.crc.sum() {
             return Err(self.damaged("the checksum does not match"));
         }
         if had < 8 {
-            // The deflate data says itself that it is complete.
-            self.note("gzip-no-checksum", format!("the gzip data ends in its checksum, after {} bytes", self.consumed));
+            self.note("gzip-cut", format!("{} bytes are missing behind the checksum, which matches", 8 - had));
         } else if u32::from_le_bytes([e, f, g, h]) != self.crc.amount() {
             return Err(self.damaged("the length does not match"));
         }

@@ -21,6 +21,9 @@ const PARTS: u32 = 4096;
 /// Encoded text that is decoded at once; more is decoded as it is read.
 const AT_ONCE: usize = 256 << 10;
 
+/// Why most mails are no reports.
+const NOTHING: &str = "no attachment that could be a report";
+
 /// What is known of the mail around a part.
 #[derive(Clone, Copy)]
 struct Around<'m> {
@@ -79,9 +82,10 @@ impl Opener<'_> {
             }
             Some(Why::Closed(text)) => text,
             None if fields == 0 => "neither a mail nor XML, gzip or zip".to_owned(),
-            None => "no attachment that could be a report".to_owned(),
+            None => NOTHING.to_owned(),
         };
         if promise == Promise::Report {
+            let why = if why == NOTHING { format!("it has {NOTHING}") } else { why };
             let text = format!("the subject announces a report, but {why}; ask the reporter to send it again");
             self.fault(Fault::new("no-attachment", &Place::ITEM, text));
         } else {
@@ -355,12 +359,19 @@ fn is_text(media: &str) -> bool {
         )
 }
 
-/// Whether text is a report, or has a whole one in it.
+/// Whether text is a report from its start on (a few stray characters may come before), or has a whole one in it.
 fn is_inline_report(text: &[u8], looks: Looks) -> bool {
+    const STRAY: usize = 8;
+    if looks != Looks::Xml {
+        return holds_report(text) && find_report_start(text).is_some();
+    }
     let head = text.get(..text.len().min(super::sniff::HEAD)).unwrap_or_default();
-    let starts = looks == Looks::Xml && find_report_start(head).is_some();
-    starts && (memchr::memmem::find(head, b"feedback").is_some() || head.starts_with(&[0xff, 0xfe]))
-        || holds_report(text) && find_report_start(text).is_some()
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        return true;
+    }
+    let starts =
+        find_report_start(head).is_some_and(|start| head.get(..start).unwrap_or_default().trim_ascii().len() <= STRAY);
+    starts && memchr::memmem::find(head, b"feedback").is_some() || holds_report(text)
 }
 
 /// The step of a place for one part.

@@ -364,5 +364,5 @@ pub(super) fn guess_boundary(body: &[u8]) -> Option<&[u8]> {
     let start = if head.starts_with(b"--") { 0 } else { memmem::find(head, b"\n--")? + 1 };
     let (line, after) = split_line(body.get(start..)?);
     let boundary = line.get(2..)?.trim_ascii_end();
-    (boundary.len() > 3 && memmem::find(after, line.trim_ascii_end()).is_some()).then_some(boundary)
+    (boundary.len() >= 3 && memmem::find(after, line.trim_ascii_end()).is_some()).then_some(boundary)
 }

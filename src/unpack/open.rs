@@ -345,7 +345,16 @@ impl<'a> Opener<'a> {
                     }
                 }
                 Met::Skipped(name, why) => skipped.push(format!("{name} ({why})")),
-                Met::Fault(fault) => self.fault(fault),
+                Met::Fault(fault) => {
+                    // Members that share bytes are an attack: nothing more is opened.
+                    let attack = fault.code == "zip-overlap";
+                    seen += 1;
+                    self.fault(fault);
+                    if seen > self.limits.attachments {
+                        self.fault(Fault::attachments(at, self.limits, "members in the zip"));
+                    }
+                    return !attack && seen <= self.limits.attachments;
+                }
             }
             true
         });
