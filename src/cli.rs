@@ -58,6 +58,10 @@ pub struct Global {
 pub enum Command {
     /// Read reports from files, folders, maildirs, mboxes or standard input into the store
     Import(commands::ImportArgs),
+    /// Poll every mailbox of the config once, over IMAP
+    Fetch(commands::FetchArgs),
+    /// Check the config and, with --connect, its mailboxes
+    Config(commands::ConfigArgs),
     /// Pass rates, by domain, day, week, month, reporter, sender, header-from, source or selector
     Rates(commands::RatesArgs),
     /// Show one report, whole

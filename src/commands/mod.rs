@@ -1,8 +1,11 @@
 //! One thin file per command: its arguments and `run`.
 
 mod completions;
+mod config;
 mod export;
+mod fetch;
 mod import;
+mod poll;
 mod rates;
 mod report;
 mod retry;
@@ -17,7 +20,9 @@ use anyhow::Context as _;
 use chrono::{NaiveDate, Utc};
 
 pub use completions::CompletionsArgs;
+pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigCheckArgs};
 pub use export::ExportArgs;
+pub use fetch::{FetchAnswer, FetchArgs};
 pub use import::{ImportAnswer, ImportArgs};
 pub use rates::RatesArgs;
 pub use report::ReportArgs;
@@ -127,6 +132,8 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
     let context = Context::new(global)?;
     match command {
         Command::Import(args) => import::run(&context, &args),
+        Command::Fetch(args) => fetch::run(&context, &args),
+        Command::Config(args) => config::run(&context, &args),
         Command::Rates(args) => rates::run(&context, &args),
         Command::Report(args) => report::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),

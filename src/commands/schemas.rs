@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
-use super::{Exit, ImportAnswer};
+use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer};
 use crate::query::{Rates, ReportView, Status};
 
 /// Arguments of `schemas`.
@@ -18,6 +18,8 @@ pub struct SchemasArgs {
 /// Returns every answer's name and schema; the files of schemas/json.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        ("config-check", schema_for!(ConfigAnswer)),
+        ("fetch", schema_for!(FetchAnswer)),
         ("import", schema_for!(ImportAnswer)),
         ("rates", schema_for!(Rates)),
         ("report", schema_for!(ReportView)),

@@ -83,6 +83,8 @@ struct Job {
     items: Vec<Item>,
     positions: Vec<MailboxPosition>,
     bytes: u64,
+    /// Whoever fed it waits for its commit.
+    commit: bool,
 }
 
 /// What workers give back.
@@ -91,6 +93,7 @@ struct Done {
     items: Vec<ReadItem>,
     positions: Vec<MailboxPosition>,
     bytes: u64,
+    commit: bool,
 }
 
 /// Nothing more is taken: the run is being stopped, or the writer has failed.
@@ -130,18 +133,28 @@ impl Feeder<'_> {
         self.job.positions.push(position);
     }
 
+    /// Hands over what has gathered and has it committed at once, with all that was handed over before.
+    ///
+    /// # Errors
+    /// The run is ending: feed no more.
+    pub fn commit(&mut self) -> Result<(), Ending> {
+        self.job.commit = true;
+        self.hand_over()
+    }
+
     /// Hands over what has gathered, without waiting for more.
     ///
     /// # Errors
     /// The run is ending: feed no more.
     pub fn hand_over(&mut self) -> Result<(), Ending> {
-        if self.job.items.is_empty() && self.job.positions.is_empty() {
+        if self.job.items.is_empty() && self.job.positions.is_empty() && !self.job.commit {
             return Ok(());
         }
         if !self.budget.take(self.job.bytes) {
             return Err(Ending);
         }
-        let next = Job { number: self.job.number + 1, items: Vec::new(), positions: Vec::new(), bytes: 0 };
+        let next =
+            Job { number: self.job.number + 1, items: Vec::new(), positions: Vec::new(), bytes: 0, commit: false };
         let job = std::mem::replace(&mut self.job, next);
         self.jobs.send(job).map_err(|_| Ending)
     }
@@ -186,7 +199,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
             scope.spawn(move |_| work(&options.limits, progress, &taken, &given));
         }
         drop((taken, given));
-        let job = Job { number: 0, items: Vec::new(), positions: Vec::new(), bytes: 0 };
+        let job = Job { number: 0, items: Vec::new(), positions: Vec::new(), bytes: 0, commit: false };
         let mut feeder = Feeder { jobs, budget, progress, job };
         let fed = feed(&mut feeder);
         feeder.hand_over().ok();
@@ -219,7 +232,7 @@ fn work(limits: &Limits, progress: &Progress, jobs: &Receiver<Job>, given: &Send
             progress.records.fetch_add(records(&read) as u64, Ordering::Relaxed);
             items.push(read);
         }
-        let done = Done { number: job.number, items, positions: job.positions, bytes: job.bytes };
+        let done = Done { number: job.number, items, positions: job.positions, bytes: job.bytes, commit: job.commit };
         if given.send(done).is_err() {
             return;
         }
@@ -237,7 +250,7 @@ fn write_all(
     let mut early: BTreeMap<u64, Done> = BTreeMap::new();
     let mut next = 0;
     let mut batch = Batch::default();
-    let (mut bytes, mut held) = (0, 0);
+    let (mut bytes, mut held, mut asked) = (0, 0, false);
     let mut since = Instant::now();
     loop {
         let patience = if bytes == 0 && batch.positions.is_empty() {
@@ -245,13 +258,18 @@ fn write_all(
         } else {
             options.commit_every.saturating_sub(since.elapsed())
         };
-        let over = match done.recv_timeout(patience) {
-            Ok(given) => {
-                early.insert(given.number, given);
-                false
+        // What a full batch left behind is next; whoever waits for its commit hands over nothing more.
+        let over = if early.contains_key(&next) {
+            false
+        } else {
+            match done.recv_timeout(patience) {
+                Ok(given) => {
+                    early.insert(given.number, given);
+                    false
+                }
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => true,
             }
-            Err(RecvTimeoutError::Timeout) => false,
-            Err(RecvTimeoutError::Disconnected) => true,
         };
         while let Some(given) = early.remove(&next) {
             if bytes == 0 {
@@ -262,12 +280,13 @@ fn write_all(
             held += given.items.iter().map(records).sum::<usize>();
             batch.items.extend(given.items);
             batch.positions.extend(given.positions);
-            if bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
+            asked = given.commit;
+            if asked || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
                 break;
             }
         }
         let late = since.elapsed() >= options.commit_every;
-        if over || late || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
+        if over || late || asked || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
             if !batch.items.is_empty() || !batch.positions.is_empty() {
                 let told = writer.commit(&batch)?;
                 committed(&told);
@@ -275,6 +294,7 @@ fn write_all(
                 budget.give(bytes);
                 (bytes, held) = (0, 0);
             }
+            asked = false;
             since = Instant::now();
         }
         if over && early.is_empty() {

@@ -102,6 +102,31 @@ impl Outcome {
             Self::Rejected => "rejected",
         }
     }
+
+    /// Order in which outcomes of one item matter to the mailbox: what needs a look, then a report, then the rest.
+    pub const fn weight(self) -> u8 {
+        match self {
+            Self::Rejected | Self::Conflict => 0,
+            Self::Stored => 1,
+            Self::Duplicate => 2,
+            Self::FailureReport | Self::TlsReport => 3,
+            Self::NotAReport => 4,
+        }
+    }
+
+    /// Returns the outcome of a word of the ledger.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [
+            Self::Stored,
+            Self::Duplicate,
+            Self::Conflict,
+            Self::FailureReport,
+            Self::TlsReport,
+            Self::NotAReport,
+            Self::Rejected,
+        ];
+        all.into_iter().find(|outcome| outcome.word() == word)
+    }
 }
 
 /// How far a folder of a mailbox has been read.

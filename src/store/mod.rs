@@ -5,15 +5,18 @@ mod columns;
 mod dimensions;
 mod error;
 mod ledger;
+mod mailbox;
 mod migrate;
 mod open;
 mod records;
 mod retry;
+mod turn;
 mod write;
 
 pub use batch::{Batch, Counts, DocumentRead, Found, MailboxPosition, Outcome, ReadItem};
 pub use columns::Columns;
 pub use error::StoreError;
+pub use mailbox::{MailboxMemory, PollEnd, record_polls};
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use write::{Committed, Writer};

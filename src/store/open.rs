@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use duckdb::{AccessMode, Config, Connection};
 
+use super::turn::Turn;
 use super::{StoreError, migrate};
 
 /// What a command wants to do with the store.
@@ -19,8 +20,10 @@ pub enum Access {
 /// An open store. Closing it (dropping) gives the lock back.
 #[derive(Debug)]
 pub struct Store {
+    // Before the turn: the file is closed before the next one gets it.
     connection: Connection,
     path: PathBuf,
+    _turn: Turn,
 }
 
 /// Memory that the engine may use while it writes; a batch needs far less.
@@ -38,8 +41,13 @@ impl Store {
             Access::Write => make_folder(path)?,
             Access::Read => {}
         }
+        let started = Instant::now();
+        let Some(turn) = Turn::take(path, access, wait) else {
+            let holder = "this very process".to_owned();
+            return Err(StoreError::Locked { path: path.to_owned(), holder, waited: started.elapsed() });
+        };
         let connection = connect(path, access, wait)?;
-        let mut store = Self { connection, path: path.to_owned() };
+        let mut store = Self { connection, path: path.to_owned(), _turn: turn };
         match access {
             Access::Read => migrate::check(&store.connection, path)?,
             Access::Write => migrate::upgrade(&mut store.connection, path)?,

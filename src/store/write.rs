@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::columns::key_of;
 use super::dimensions::Dimensions;
 use super::ledger::{Ledger, Said};
+use super::mailbox::forget_refused;
 use super::records::Rows;
 use super::{Access, Batch, Columns, Counts, Found, MailboxPosition, Outcome, ReadItem, Store, StoreError};
 use crate::fetch::Origin;
@@ -142,7 +143,7 @@ impl Writer {
                 counts.count(one.outcome);
                 said.push(one);
             }
-            let outcome = said.iter().map(|one| one.outcome).min_by_key(|outcome| weight(*outcome));
+            let outcome = said.iter().map(|one| one.outcome).min_by_key(|outcome| outcome.weight());
             committed.push(Committed { origin: item.origin.clone(), outcome: outcome.unwrap_or(Outcome::NotAReport) });
             ledger.say(at, item, said);
         }
@@ -150,6 +151,7 @@ impl Writer {
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
         rows.append(connection, self.run_no).map_err(failed)?;
         ledger.append(connection, self.run_no).map_err(failed)?;
+        forget_refused(connection, &batch.items).map_err(failed)?;
         move_positions(connection, &batch.positions).map_err(failed)?;
         update_run(connection, self.run_no, &counts).map_err(failed)?;
         Ok((counts, committed))
@@ -181,17 +183,6 @@ fn say<'a>(document: &'a str, found: &'a Found) -> Said<'a> {
         }
     }
     said
-}
-
-/// Order in which outcomes of one item matter to the mailbox: a report before a rejection before the rest.
-const fn weight(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Rejected | Outcome::Conflict => 0,
-        Outcome::Stored => 1,
-        Outcome::Duplicate => 2,
-        Outcome::FailureReport | Outcome::TlsReport => 3,
-        Outcome::NotAReport => 4,
-    }
 }
 
 /// Asks the store which of the batch's reports it knows: the content of each, by identity.

@@ -16,9 +16,25 @@ const WINDOW_BYTES: u64 = 16 << 20;
 /// Lists every message above `last_uid` with its size.
 pub(super) async fn sizes(connection: &mut Connection<'_>, last_uid: u32) -> Result<Vec<Wanted>, Fault> {
     let Some(first) = last_uid.checked_add(1) else { return Ok(Vec::new()) };
+    let mut list = size_list(connection, &format!("{first}:*")).await?;
+    // `n:*` names the last message even where its UID is below n (RFC 9051 section 9).
+    list.retain(|wanted| wanted.uid >= first);
+    Ok(list)
+}
+
+/// Lists those of the messages that are in the folder, with their sizes.
+pub(super) async fn sizes_of(connection: &mut Connection<'_>, uids: &[u32]) -> Result<Vec<Wanted>, Fault> {
+    let mut uids = uids.to_vec();
+    uids.sort_unstable();
+    let mut list = size_list(connection, &super::uid_set(&uids)).await?;
+    list.retain(|wanted| uids.binary_search(&wanted.uid).is_ok());
+    Ok(list)
+}
+
+async fn size_list(connection: &mut Connection<'_>, set: &str) -> Result<Vec<Wanted>, Fault> {
     let mut list = Vec::new();
     let done = connection
-        .run(&format!("UID FETCH {first}:* (UID RFC822.SIZE)"), "FETCH of sizes", |response| {
+        .run(&format!("UID FETCH {set} (UID RFC822.SIZE)"), "FETCH of sizes", |response| {
             let Response::Fetch(_, attributes) = response else { return };
             let (mut uid, mut size) = (None, None);
             for attribute in attributes {
@@ -28,10 +44,7 @@ pub(super) async fn sizes(connection: &mut Connection<'_>, last_uid: u32) -> Res
                     _ => {}
                 }
             }
-            // `n:*` names the last message even where its UID is below n (RFC 9051 section 9).
-            if let (Some(uid), Some(size)) = (uid, size)
-                && uid >= first
-            {
+            if let (Some(uid), Some(size)) = (uid, size) {
                 list.push(Wanted { uid, size });
             }
         })

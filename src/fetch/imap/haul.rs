@@ -80,16 +80,17 @@ pub(super) struct Haul<'s> {
 }
 
 impl<'s> Haul<'s> {
-    /// `list`: everything above the position, ascending. `end`: the highest UID given out when the list was made.
+    /// `list`: everything above the position, ascending. `span`: the position, and the highest UID given out when the list
+    /// was made.
     pub(super) fn new(
         place: (&'s str, &'s str, u32),
         list: Vec<Wanted>,
-        end: u32,
+        span: (u32, u32),
         mail_bytes: u64,
         sink: &'s mut dyn Sink,
     ) -> Self {
         let (account, folder, uid_validity) = place;
-        let tracker = Tracker::new(list.iter().map(|wanted| wanted.uid).collect(), end);
+        let tracker = Tracker::new(list.iter().map(|wanted| wanted.uid).collect(), span);
         Self {
             account,
             folder,
@@ -110,8 +111,9 @@ impl<'s> Haul<'s> {
     }
 
     /// Adds messages that earlier polls recorded as refused; they are asked for last, and only once.
-    pub(super) fn ask_again(&mut self, uids: &[u32]) {
-        self.again.extend(uids.iter().map(|&uid| Wanted { uid, size: 0 }));
+    pub(super) fn ask_again(&mut self, mut list: Vec<Wanted>) {
+        list.retain(|wanted| u64::from(wanted.size) <= self.mail_bytes);
+        self.again.extend(list);
     }
 
     /// Records the messages over the limit, so that they are never asked for.
@@ -163,6 +165,11 @@ impl<'s> Haul<'s> {
         Some(batch)
     }
 
+    /// Returns whether refused messages keep the position from moving.
+    pub(super) fn holds_back(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Returns whether anything is still to be asked for.
     pub(super) fn is_done(&self) -> bool {
         self.queue.is_empty() && self.singles.is_empty() && self.again.is_empty() && self.late.is_empty()
@@ -185,7 +192,7 @@ impl<'s> Haul<'s> {
         let Some(at) = batch.wanted.iter().position(|wanted| wanted.uid == uid) else { return Ok(false) };
         let wanted = batch.wanted.remove(at);
         let length = bytes.len() as u64;
-        if !batch.again && length != u64::from(wanted.size) {
+        if length != u64::from(wanted.size) {
             self.counts.wrong_sizes += 1;
             if self.counts.wrong_sizes == 1 {
                 let text = format!("{} bytes announced, {length} came (stored as they came)", wanted.size);
@@ -319,9 +326,9 @@ struct Tracker {
 }
 
 impl Tracker {
-    fn new(uids: Vec<u32>, end: u32) -> Self {
+    fn new(uids: Vec<u32>, (told, end): (u32, u32)) -> Self {
         let done = vec![false; uids.len()];
-        Self { uids, done, next: 0, end, told: 0 }
+        Self { uids, done, next: 0, end, told }
     }
 
     fn done(&mut self, uid: u32) {

@@ -114,7 +114,7 @@ async fn folder_look(
 ) -> Result<(), Fault> {
     let opened = folders::open(connection, folder, false).await?;
     one.messages = opened.exists;
-    let known = remembered.position(&mailbox.name, &folder.name).map_err(|text| Fault::Store { text })?;
+    let known = remembered.position(&mailbox.name, &folder.name);
     let last = known.filter(|known| known.uid_validity == opened.uid_validity).map_or(0, |known| known.last_uid);
     if opened.exists > 0 {
         for wanted in download::sizes(connection, last).await? {

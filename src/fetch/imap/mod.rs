@@ -63,16 +63,16 @@ pub trait Sink {
     fn position(&mut self, position: Position);
 
     /// Asks for a commit of what was handed over, without waiting for a full batch.
-    fn flush(&mut self);
-}
-
-/// What the store remembers of mailboxes.
-pub trait Remembered {
-    /// Returns how far the folder was read.
     ///
     /// # Errors
-    /// The store cannot be read; the text says why.
-    fn position(&self, account: &str, folder: &str) -> Result<Option<Position>, String>;
+    /// The pipeline failed; nothing more will be stored.
+    fn flush(&mut self) -> Result<(), SinkClosed>;
+}
+
+/// What the store remembers of mailboxes. Positions and refusals are those from before the poll.
+pub trait Remembered: Sync {
+    /// Returns how far the folder was read.
+    fn position(&self, account: &str, folder: &str) -> Option<Position>;
 
     /// Returns what became of these mails, as far as the ledger knows them.
     ///
@@ -86,11 +86,8 @@ pub trait Remembered {
         uids: &[u32],
     ) -> Result<Vec<(u32, CommittedKind)>, String>;
 
-    /// Returns mails whose newest ledger row is `rejected` with the code `fetch-refused`, the latest 100.
-    ///
-    /// # Errors
-    /// The store cannot be read; the text says why.
-    fn refused(&self, account: &str, folder: &str, uid_validity: u32) -> Result<Vec<u32>, String>;
+    /// Returns mails to ask for again: refused by the server, or over a limit that is higher now.
+    fn refused(&self, account: &str, folder: &str, uid_validity: u32) -> Vec<u32>;
 }
 
 /// What became of a mail, told after its commit. One per item, whatever it held.

@@ -51,6 +51,8 @@ pub struct FolderPoll {
     pub renumbered: bool,
     /// What went wrong, each with its place and remedy.
     pub errors: Vec<String>,
+    /// The folder could not be polled to its end. False where only single messages were refused.
+    pub failed: bool,
 }
 
 /// What a poll did with one mailbox.
@@ -72,9 +74,15 @@ pub struct MailboxPoll {
 }
 
 impl MailboxPoll {
-    /// Returns whether everything went through.
-    pub fn is_clean(&self) -> bool {
-        self.error.is_none() && !self.stopped && self.folders.iter().all(|folder| folder.errors.is_empty())
+    /// Makes the answer of a poll of which nothing is known.
+    pub(crate) fn lost(mailbox: &str) -> Self {
+        let error = Fault::Internal { text: "the poll's thread ended".to_owned() }.at(mailbox, None, None);
+        Self { mailbox: mailbox.to_owned(), error: Some(error.to_string()), ..Self::default() }
+    }
+
+    /// Returns whether the mailbox, or a folder of it, could not be polled to its end.
+    pub fn failed(&self) -> bool {
+        self.error.is_some() || self.folders.iter().any(|folder| folder.failed)
     }
 
     /// Returns the poll in one line, for the log.
@@ -121,6 +129,8 @@ pub struct Poll<'a> {
     pub commits: &'a Receiver<Committed>,
     /// Stop and watchdog.
     pub pulse: Pulse<'a>,
+    /// Asks only for mails that were refused before (`dmarcase retry`).
+    pub only_again: bool,
 }
 
 /// One runtime per thread that talks to servers: waits, does not compute.
@@ -155,6 +165,8 @@ impl<'a> Poll<'a> {
         match fault {
             None => {}
             Some(Fault::Stopped) => poll.stopped = true,
+            // A pipeline that is being stopped takes nothing more.
+            Some(Fault::Store { .. }) if self.pulse.stopped() => poll.stopped = true,
             Some(fault) => {
                 poll.needs_operator = fault.needs_operator();
                 poll.error = Some(fault.at(&self.mailbox.name, None, None).to_string());
@@ -175,7 +187,12 @@ impl<'a> Poll<'a> {
         for pattern in missing {
             let fault = Fault::UnknownFolder { hint: "the pattern matches none that is not moved to".to_owned() };
             let text = fault.at(&self.mailbox.name, Some(&pattern), None).to_string();
-            poll.folders.push(FolderPoll { folder: pattern, errors: vec![text], ..FolderPoll::default() });
+            poll.folders.push(FolderPoll {
+                folder: pattern,
+                errors: vec![text],
+                failed: true,
+                ..FolderPoll::default()
+            });
         }
         let statuses = folders::statuses(&mut line, &found).await?;
         let mut pending = Vec::new();
@@ -200,6 +217,7 @@ impl<'a> Poll<'a> {
                     if fault.ends_connection() {
                         line = None;
                     }
+                    answer.failed = true;
                     answer.errors.push(fault.at(&self.mailbox.name, Some(&folder.name), None).to_string());
                 }
             }
@@ -246,12 +264,14 @@ impl<'a> Poll<'a> {
             handed: Vec::new(),
             leftover: Vec::new(),
         };
-        let known = self.remembered.position(account, name).map_err(store)?;
+        let known = self.remembered.position(account, name);
         let same = known.as_ref().is_some_and(|known| known.uid_validity == status.uid_validity);
         let last_uid = known.as_ref().filter(|_| same).map_or(0, |known| known.last_uid);
-        let again =
-            if same { self.remembered.refused(account, name, status.uid_validity).map_err(store)? } else { Vec::new() };
-        let tidy_old = last_uid > 0 && status.messages > 0 && after::wants_any(self.mailbox);
+        let again = if same { self.remembered.refused(account, name, status.uid_validity) } else { Vec::new() };
+        if self.only_again && again.is_empty() {
+            return Ok(pending);
+        }
+        let tidy_old = !self.only_again && last_uid > 0 && status.messages > 0 && after::wants_any(self.mailbox);
         let nothing_new = status.uid_validity != 0 && status.uid_next != 0 && last_uid >= status.uid_next - 1;
         if nothing_new && again.is_empty() && !tidy_old {
             return Ok(pending);
@@ -276,15 +296,17 @@ impl<'a> Poll<'a> {
                 pending.leftover = self.remembered.kinds(account, name, opened.uid_validity, &uids).map_err(store)?;
             }
         }
-        let list = if opened.exists == 0 || (opened.uid_next != 0 && last_uid >= opened.uid_next - 1) {
+        let list = if self.only_again || opened.exists == 0 || (opened.uid_next != 0 && last_uid >= opened.uid_next - 1)
+        {
             Vec::new()
         } else {
             download::sizes(connection, last_uid).await?
         };
-        let end = opened.uid_next.saturating_sub(1).max(last_uid);
+        let end = if self.only_again { last_uid } else { opened.uid_next.saturating_sub(1).max(last_uid) };
         let limit = self.mail_bytes();
-        let mut haul = Haul::new((account, name, opened.uid_validity), list, end, limit, self.sink);
-        haul.ask_again(&again);
+        let again = if again.is_empty() { Vec::new() } else { download::sizes_of(connection, &again).await? };
+        let mut haul = Haul::new((account, name, opened.uid_validity), list, (last_uid, end), limit, self.sink);
+        haul.ask_again(again);
         haul.take_out_large()?;
         let haul = RefCell::new(haul);
         let crew = Crew {
@@ -307,10 +329,13 @@ impl<'a> Poll<'a> {
             tracing::warn!("mailbox `{account}`, folder `{name}`: {} sizes announced wrongly", haul.counts.wrong_sizes);
         }
         answer.errors.extend(haul.errors.iter().map(ToString::to_string));
+        // Refused, and nothing that was given beside them: the position stays, so the poll has not reached its end.
+        answer.failed = haul.holds_back();
         pending.handed = std::mem::take(&mut haul.handed);
         match result {
             // What was handed over is committed and may be tidied up, whatever became of the rest.
             Err(fault) if !matches!(fault, Fault::Stopped | Fault::Store { .. }) && !pending.handed.is_empty() => {
+                answer.failed = true;
                 answer.errors.push(fault.at(account, Some(name), None).to_string());
                 Ok(pending)
             }
@@ -368,6 +393,7 @@ impl<'a> Poll<'a> {
                 if fault.ends_connection() {
                     *line = None;
                 }
+                answer.failed = true;
                 answer.errors.push(fault.at(&self.mailbox.name, Some(&todo.folder.name), None).to_string());
             }
         }
@@ -378,18 +404,16 @@ impl<'a> Poll<'a> {
     fn commits_of(&mut self, pending: &[Pending]) -> Result<Vec<Committed>, Fault> {
         let due: usize = pending.iter().map(|todo| todo.handed.len()).sum();
         let mut committed = Vec::with_capacity(due);
+        let failed = || Fault::Store { text: "what was read is not committed; see the store's own error".to_owned() };
         if due > 0 {
-            self.sink.flush();
+            self.sink.flush().map_err(|_| failed())?;
         }
         while committed.len() < due {
-            match self.commits.recv_timeout(Duration::from_secs(1)) {
+            match self.commits.recv_timeout(Duration::from_secs(5)) {
                 Ok(one) => committed.push(one),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Fault::Store {
-                        text: "what was read is not committed; see the store's own error".to_owned(),
-                    });
-                }
+                // A pipeline that failed says so when it is asked for something.
+                Err(RecvTimeoutError::Timeout) => self.sink.flush().map_err(|_| failed())?,
+                Err(RecvTimeoutError::Disconnected) => return Err(failed()),
             }
         }
         Ok(committed)

@@ -1,5 +1,6 @@
 //! How each answer is laid out for people: one file an answer.
 
+mod fetch;
 mod import;
 mod rates;
 mod report;

@@ -1,0 +1,197 @@
+//! One cycle over mailboxes: every mailbox polled side by side into one run of the pipeline. `fetch` does one, `watch` many.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::config::{Config, MailboxConfig};
+use crate::fetch::imap::{self, CommittedKind, MailboxPoll, Poll, Position, Pulse, Remembered, SinkClosed, Tokens};
+use crate::fetch::{Item, Origin};
+use crate::pipeline::{self, Feeder, Options, PipelineError, Progress};
+use crate::store::{Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Writer, record_polls};
+
+/// What a cycle needs.
+pub(super) struct Cycle<'a> {
+    pub(super) config: &'a Config,
+    pub(super) db: &'a Path,
+    pub(super) wait: Duration,
+    /// The command, for the run's row.
+    pub(super) command: &'static str,
+    pub(super) tokens: &'a Tokens,
+    pub(super) progress: &'a Progress,
+    /// Ends the cycle after what is under way.
+    pub(super) stop: &'a AtomicBool,
+    /// Signs of life, for a watchdog.
+    pub(super) beat: &'a AtomicU64,
+    /// Asks only for mails that were refused before.
+    pub(super) only_again: bool,
+}
+
+/// What a cycle did.
+pub(super) struct Cycled {
+    pub(super) counts: Counts,
+    pub(super) polls: Vec<MailboxPoll>,
+}
+
+impl Cycle<'_> {
+    /// Polls the mailboxes, and writes down how each poll ended.
+    pub(super) fn run(&self, mailboxes: &[&MailboxConfig]) -> Result<Cycled, PipelineError<Infallible>> {
+        let begun = Utc::now();
+        let writer = Writer::begin(self.db, self.wait, self.command)?;
+        let memory = Memory(MailboxMemory::read(self.db, self.wait, |account| self.mail_bytes(mailboxes, account))?);
+        let mut told: HashMap<&str, Sender<imap::Committed>> = HashMap::new();
+        let mut lines: Vec<(&MailboxConfig, Receiver<imap::Committed>)> = Vec::new();
+        for mailbox in mailboxes {
+            let (sender, receiver) = crossbeam_channel::unbounded();
+            told.insert(&mailbox.name, sender);
+            lines.push((mailbox, receiver));
+        }
+        let mut polls = Vec::new();
+        let feed = |feeder: &mut Feeder<'_>| {
+            let feeder = Mutex::new(feeder);
+            let poll = |mailbox: &MailboxConfig, commits: &Receiver<imap::Committed>| {
+                let mut sink = Sink(&feeder);
+                let pulse = Pulse { stop: self.stop, beat: self.beat };
+                let (limits, tokens, only_again) = (&self.config.limits, self.tokens, self.only_again);
+                Poll { mailbox, limits, tokens, remembered: &memory, sink: &mut sink, commits, pulse, only_again }.run()
+            };
+            polls = std::thread::scope(|scope| {
+                let poll = &poll;
+                let threads: Vec<_> =
+                    lines.iter().map(|(mailbox, commits)| scope.spawn(move || poll(mailbox, commits))).collect();
+                // A poll catches its own panics; what is left would be a defect of this program, and is told as such.
+                threads
+                    .into_iter()
+                    .zip(mailboxes)
+                    .map(|(thread, mailbox)| thread.join().unwrap_or_else(|_| MailboxPoll::lost(&mailbox.name)))
+                    .collect()
+            });
+            Ok::<(), Infallible>(())
+        };
+        let options = Options::new(&self.config.limits);
+        let mut tell = |batch: &[Committed]| {
+            for one in batch {
+                tell(&told, one);
+            }
+        };
+        let counts = pipeline::run(writer, &options, self.progress, feed, &mut tell);
+        record_polls(self.db, self.wait, &ends(mailboxes, &polls, begun, counts.as_ref().err()))?;
+        Ok(Cycled { counts: counts?, polls })
+    }
+
+    fn mail_bytes(&self, mailboxes: &[&MailboxConfig], account: &str) -> u64 {
+        let own = mailboxes.iter().find(|mailbox| mailbox.name == account).and_then(|mailbox| mailbox.mail_bytes);
+        self.config.limits.mail_bytes.min(own.unwrap_or(u64::MAX))
+    }
+}
+
+fn tell(told: &HashMap<&str, Sender<imap::Committed>>, one: &Committed) {
+    let Origin::Mailbox { account, folder, uid_validity, uid } = &one.origin else { return };
+    let Some(sender) = told.get(account.as_str()) else { return };
+    // A poll that has ended does not listen any more; what it would have done is left to the next one.
+    let _ = sender.send(imap::Committed {
+        account: account.clone(),
+        folder: folder.clone(),
+        uid_validity: *uid_validity,
+        uid: *uid,
+        kind: kind(one.outcome),
+    });
+}
+
+fn kind(outcome: Outcome) -> CommittedKind {
+    match outcome {
+        Outcome::Stored => CommittedKind::Report,
+        Outcome::Duplicate => CommittedKind::Duplicate,
+        Outcome::FailureReport | Outcome::TlsReport | Outcome::NotAReport => CommittedKind::NoReport,
+        Outcome::Rejected | Outcome::Conflict => CommittedKind::Rejected,
+    }
+}
+
+/// How each folder's poll ended. A mailbox that could not be polled at all says so for each of its folders, known or
+/// configured.
+fn ends(
+    mailboxes: &[&MailboxConfig],
+    polls: &[MailboxPoll],
+    at: DateTime<Utc>,
+    failed: Option<&PipelineError<Infallible>>,
+) -> Vec<PollEnd> {
+    let mut ends = Vec::new();
+    for (mailbox, poll) in mailboxes.iter().zip(polls) {
+        let whole = failed.map(ToString::to_string).or_else(|| poll.error.clone());
+        if poll.stopped && whole.is_none() {
+            continue;
+        }
+        let end = |folder: &str, error: Option<String>| PollEnd {
+            account: mailbox.name.clone(),
+            folder: folder.to_owned(),
+            at,
+            error,
+        };
+        if poll.folders.is_empty() {
+            ends.extend(mailbox.folders.iter().map(|folder| end(folder, whole.clone())));
+        }
+        ends.extend(poll.folders.iter().map(|folder| {
+            // Refusals of single messages are in the ledger; the poll itself went through.
+            let error = folder.failed.then(|| folder.errors.last().cloned()).flatten();
+            end(&folder.folder, whole.clone().or(error))
+        }));
+    }
+    ends
+}
+
+/// The pipeline, as mailboxes see it.
+struct Sink<'m, 'f, 'b>(&'m Mutex<&'f mut Feeder<'b>>);
+
+impl imap::Sink for Sink<'_, '_, '_> {
+    fn item(&mut self, item: Item) -> Result<(), SinkClosed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).item(item).map_err(|_| SinkClosed)
+    }
+
+    fn position(&mut self, position: Position) {
+        let Position { account, folder, uid_validity, last_uid } = position;
+        let position = MailboxPosition { account, folder, uid_validity, last_uid };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).position(position);
+    }
+
+    fn flush(&mut self) -> Result<(), SinkClosed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).commit().map_err(|_| SinkClosed)
+    }
+}
+
+/// The store's memory, as mailboxes see it.
+pub(super) struct Memory(pub(super) MailboxMemory);
+
+impl Remembered for Memory {
+    fn position(&self, account: &str, folder: &str) -> Option<Position> {
+        let MailboxPosition { account, folder, uid_validity, last_uid } = self.0.position(account, folder)?.clone();
+        Some(Position { account, folder, uid_validity, last_uid })
+    }
+
+    fn kinds(
+        &self,
+        account: &str,
+        folder: &str,
+        uid_validity: u32,
+        uids: &[u32],
+    ) -> Result<Vec<(u32, CommittedKind)>, String> {
+        let outcomes = self.0.outcomes(account, folder, uid_validity, uids).map_err(|error| error.to_string())?;
+        let mut kinds: HashMap<u32, Outcome> = HashMap::new();
+        for (uid, outcome) in outcomes {
+            let worst = kinds.entry(uid).or_insert(outcome);
+            if outcome.weight() < worst.weight() {
+                *worst = outcome;
+            }
+        }
+        Ok(kinds.into_iter().map(|(uid, outcome)| (uid, kind(outcome))).collect())
+    }
+
+    fn refused(&self, account: &str, folder: &str, uid_validity: u32) -> Vec<u32> {
+        self.0.refused(account, folder, uid_validity).to_vec()
+    }
+}

@@ -1,0 +1,190 @@
+//! What the store remembers of mailboxes: how far each folder was read, what became of single mails, how polls ended.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params};
+
+use super::{Access, MailboxPosition, Outcome, ReadItem, Store, StoreError};
+use crate::fetch::{Content, Origin};
+
+/// Refused mails of one folder that are asked for again at each poll: the latest ones.
+const AGAIN: usize = 100;
+
+/// What the store remembered of every mailbox when a poll began.
+#[derive(Debug, Default)]
+pub struct MailboxMemory {
+    path: PathBuf,
+    wait: Duration,
+    positions: HashMap<(String, String), MailboxPosition>,
+    refused: HashMap<(String, String, u32), Vec<u32>>,
+}
+
+/// How a poll of a folder ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollEnd {
+    /// The config's name of the mailbox.
+    pub account: String,
+    /// The folder.
+    pub folder: String,
+    /// When the poll began.
+    pub at: DateTime<Utc>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+const POSITIONS: &str = "SELECT account, folder, uid_validity, last_uid FROM mailbox WHERE uid_validity IS NOT NULL AND last_uid IS NOT NULL";
+const REFUSED: &str = "
+    SELECT account, folder, uid_validity, uid, max(code), max(size) FROM ledger
+    WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
+        AND account IS NOT NULL AND folder IS NOT NULL AND uid_validity IS NOT NULL AND uid IS NOT NULL
+    GROUP BY ALL ORDER BY uid DESC";
+const KINDS: &str =
+    "SELECT uid, outcome FROM ledger WHERE account = ? AND folder = ? AND uid_validity = ? AND uid <= ?";
+
+impl MailboxMemory {
+    /// Reads positions, and the mails that servers refused or that were over the limit `mail_bytes` gives for their
+    /// account and are not any more. A store that is not there yet remembers nothing.
+    ///
+    /// # Errors
+    /// The store cannot be opened or read.
+    pub fn read(path: &Path, wait: Duration, mail_bytes: impl Fn(&str) -> u64) -> Result<Self, StoreError> {
+        let mut memory = Self { path: path.to_owned(), wait, ..Self::default() };
+        if !path.exists() {
+            return Ok(memory);
+        }
+        let store = Store::open(path, Access::Read, wait)?;
+        let connection = store.connection();
+        let doing = StoreError::query("reading the positions of mailboxes");
+        memory.load(connection, mail_bytes).map_err(doing)?;
+        Ok(memory)
+    }
+
+    fn load(&mut self, connection: &Connection, mail_bytes: impl Fn(&str) -> u64) -> duckdb::Result<()> {
+        let mut statement = connection.prepare(POSITIONS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (account, folder): (String, String) = (row.get(0)?, row.get(1)?);
+            let key = (account.clone(), folder.clone());
+            let position = MailboxPosition { account, folder, uid_validity: row.get(2)?, last_uid: row.get(3)? };
+            self.positions.insert(key, position);
+        }
+        let mut statement = connection.prepare(REFUSED)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (account, code, size): (String, String, u64) = (row.get(0)?, row.get(4)?, row.get(5)?);
+            if code == "mail_bytes" && size > mail_bytes(&account) {
+                continue;
+            }
+            let uids = self.refused.entry((account, row.get(1)?, row.get(2)?)).or_default();
+            if uids.len() < AGAIN {
+                uids.push(row.get(3)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how far the folder was read.
+    pub fn position(&self, account: &str, folder: &str) -> Option<&MailboxPosition> {
+        self.positions.get(&(account.to_owned(), folder.to_owned()))
+    }
+
+    /// Returns the mails to be asked for again.
+    pub fn refused(&self, account: &str, folder: &str, uid_validity: u32) -> &[u32] {
+        self.refused.get(&(account.to_owned(), folder.to_owned(), uid_validity)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the outcomes of these mails, one for each document, as far as the ledger knows them.
+    ///
+    /// # Errors
+    /// The store cannot be opened or read.
+    pub fn outcomes(
+        &self,
+        account: &str,
+        folder: &str,
+        uid_validity: u32,
+        uids: &[u32],
+    ) -> Result<Vec<(u32, Outcome)>, StoreError> {
+        let wanted: HashSet<u32> = uids.iter().copied().collect();
+        let Some(last) = uids.iter().max() else { return Ok(Vec::new()) };
+        let store = Store::open(&self.path, Access::Read, self.wait)?;
+        let doing = "reading what became of mails";
+        let mut statement = store.connection().prepare(KINDS).map_err(StoreError::query(doing))?;
+        let mut rows =
+            statement.query(params![account, folder, uid_validity, last]).map_err(StoreError::query(doing))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(StoreError::query(doing))? {
+            let uid: u32 = row.get(0).map_err(StoreError::query(doing))?;
+            let word: String = row.get(1).map_err(StoreError::query(doing))?;
+            if wanted.contains(&uid)
+                && let Some(outcome) = Outcome::of(&word)
+            {
+                found.push((uid, outcome));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Writes how polls ended: last poll, last success, last error of each folder.
+///
+/// # Errors
+/// The store cannot be opened or written.
+pub fn record_polls(path: &Path, wait: Duration, polls: &[PollEnd]) -> Result<(), StoreError> {
+    let store = Store::open(path, Access::Write, wait)?;
+    let connection = store.connection();
+    let written = polls.iter().try_for_each(|poll| record(connection, poll));
+    written.map_err(|error| StoreError::Unwritten { path: path.to_owned(), text: error.to_string() })
+}
+
+fn record(connection: &Connection, poll: &PollEnd) -> duckdb::Result<()> {
+    let PollEnd { account, folder, at, error } = poll;
+    let at = at.to_rfc3339();
+    let known: u64 = connection.query_row(
+        "SELECT count(*) FROM mailbox WHERE account = ? AND folder = ?",
+        params![account, folder],
+        |row| row.get(0),
+    )?;
+    if known == 0 {
+        connection.execute("INSERT INTO mailbox (account, folder) VALUES (?, ?)", params![account, folder])?;
+    }
+    // An error stays to be seen after the next success, without its text: last_error is NULL then.
+    connection.execute(
+        "UPDATE mailbox SET last_poll_at = ?::TIMESTAMPTZ, last_error = ?,
+             last_error_at = CASE WHEN ? THEN ?::TIMESTAMPTZ ELSE last_error_at END,
+             last_success_at = CASE WHEN ? THEN last_success_at ELSE ?::TIMESTAMPTZ END
+         WHERE account = ? AND folder = ?",
+        params![at, error, error.is_some(), at, error.is_some(), at, account, folder],
+    )?;
+    Ok(())
+}
+
+/// Deletes the rows that say that a mail was refused, where the mail came after all. Inside the batch's transaction.
+pub(super) fn forget_refused(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<()> {
+    let came = items.iter().filter(|item| !matches!(item.content, Content::Refused(_)));
+    let uids: HashMap<(&str, &str, u32), Vec<u32>> = came.fold(HashMap::new(), |mut all, item| {
+        if let Origin::Mailbox { account, folder, uid_validity, uid } = &item.origin {
+            all.entry((account.as_str(), folder.as_str(), *uid_validity)).or_default().push(*uid);
+        }
+        all
+    });
+    for ((account, folder, uid_validity), uids) in uids {
+        let mut statement = connection.prepare(REFUSED_OF)?;
+        let refused = statement.query_map(params![account, folder, uid_validity], |row| row.get::<_, u32>(0))?;
+        for uid in refused.collect::<Result<Vec<_>, _>>()? {
+            if uids.contains(&uid) {
+                connection.execute(FORGET, params![account, folder, uid_validity, uid])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+const REFUSED_OF: &str = "
+    SELECT uid FROM ledger WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
+        AND account = ? AND folder = ? AND uid_validity = ? AND document IS NULL";
+const FORGET: &str = "
+    DELETE FROM ledger WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
+        AND account = ? AND folder = ? AND uid_validity = ? AND uid = ? AND document IS NULL";
