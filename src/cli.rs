@@ -64,6 +64,8 @@ pub enum Command {
     Config(commands::ConfigArgs),
     /// Pass rates, by domain, day, week, month, reporter, sender, header-from, source or selector
     Rates(commands::RatesArgs),
+    /// Who sends as you: approved, recognised, unknown
+    Senders(commands::SendersArgs),
     /// Show one report, whole
     Report(commands::ReportArgs),
     /// Ask the store in SQL, read-only

@@ -117,6 +117,7 @@ CREATE TABLE record (
     report_day DATE,
     source UINTEGER,
     messages BIGINT,
+    policy UTINYINT,
     disposition UTINYINT,
     dkim_aligned BOOLEAN,
     spf_aligned BOOLEAN,
@@ -139,6 +140,7 @@ COMMENT ON COLUMN record.policy_domain IS 'Policy domain of the report: number i
 COMMENT ON COLUMN record.report_day IS 'Report day of the report.';
 COMMENT ON COLUMN record.source IS 'Sending address: number in source; NULL where unreadable.';
 COMMENT ON COLUMN record.messages IS 'count; NULL where unreadable.';
+COMMENT ON COLUMN record.policy IS 'Policy that the report applies to header from: p, or sp for a subdomain. 0 none, 1 quarantine, 2 reject; NULL where unknown.';
 COMMENT ON COLUMN record.disposition IS '0 none, 1 quarantine, 2 reject, 3 pass; NULL where unknown.';
 COMMENT ON COLUMN record.dkim_aligned IS 'policy_evaluated/dkim is pass; NULL where unknown.';
 COMMENT ON COLUMN record.spf_aligned IS 'policy_evaluated/spf is pass; NULL where unknown.';

@@ -25,7 +25,7 @@ SELECT r.report_no, r.record_no, p.reporter, p.report_id, p.report_key, p.begin_
     r.dkim_aligned, r.spf_aligned, r.dmarc_pass, r.dkim_raw_pass, r.spf_raw_pass, r.dkim_recomputed, r.spf_recomputed,
     h.name AS header_from, h.domain_org AS header_from_org, e.name AS envelope_from, t.name AS envelope_to,
     p.policy_domain, p.policy_domain_org,
-    CASE WHEN h.name = p.policy_domain THEN p.p ELSE coalesce(p.sp, p.p) END AS effective_policy,
+    disposition_word(r.policy) AS effective_policy,
     p.p, p.sp, p.np, p.pct, p.adkim, p.aspf, p.testing, p.schema_variant,
     coalesce(n.name, s.source_ip) AS sender, coalesce(n.status, 'unknown') AS sender_status, n.service, r.evidence,
     a.dkim, a.spf, o.reasons, r.stream, r.source, r.policy_domain AS policy_domain_no

@@ -10,6 +10,7 @@ mod rates;
 mod report;
 mod retry;
 mod schemas;
+mod senders;
 mod sql;
 mod status;
 
@@ -28,13 +29,13 @@ pub use rates::RatesArgs;
 pub use report::ReportArgs;
 pub use retry::RetryArgs;
 pub use schemas::{SchemasArgs, schemas};
+pub use senders::SendersArgs;
 pub use sql::SqlArgs;
 pub use status::StatusArgs;
 
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::print::{Answer, Format, Output};
-use crate::senders;
 use crate::store::{Access, Store};
 
 /// How a command ended, when it did not fail.
@@ -105,12 +106,12 @@ impl Context {
     /// Like [`Context::read`], or the attribution cannot be written.
     pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
         let store = self.read()?;
-        if senders::is_current(store.connection(), &self.config, as_of)? {
+        if crate::senders::is_current(store.connection(), &self.config, as_of)? {
             return Ok(store);
         }
         drop(store);
         let store = Store::open(&self.db, Access::Write, self.wait).context("attributing sources to senders")?;
-        senders::attribute(store.connection(), &self.config, as_of)?;
+        crate::senders::attribute(store.connection(), &self.config, as_of)?;
         drop(store);
         self.read()
     }
@@ -136,6 +137,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Config(args) => config::run(&context, &args),
         Command::Rates(args) => rates::run(&context, &args),
         Command::Report(args) => report::run(&context, &args),
+        Command::Senders(args) => senders::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),

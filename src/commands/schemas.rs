@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
 use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer};
-use crate::query::{Rates, ReportView, Status};
+use crate::query::{Rates, ReportView, Senders, Status};
 
 /// Arguments of `schemas`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("import", schema_for!(ImportAnswer)),
         ("rates", schema_for!(Rates)),
         ("report", schema_for!(ReportView)),
+        ("senders", schema_for!(Senders)),
         ("status", schema_for!(Status)),
     ]
 }

@@ -37,6 +37,11 @@ pub enum Format {
 pub trait Answer: Serialize + JsonSchema {
     /// Lays the answer out.
     fn page(&self) -> Page;
+
+    /// Lays out every row, for CSV: a page may leave out what a person would scroll past.
+    fn whole(&self) -> Page {
+        self.page()
+    }
 }
 
 /// The blocks of an answer, from top to bottom. CSV is its first table.
@@ -206,7 +211,7 @@ impl Output {
                 out.write_all(b"\n")
             }
             Format::Table => table::write(&answer.page(), self.colour, out),
-            Format::Csv => csv::write(&answer.page(), out),
+            Format::Csv => csv::write(&answer.whole(), out),
             Format::Markdown => markdown::write(&answer.page(), out),
             Format::Parquet => Err(io::Error::new(io::ErrorKind::Unsupported, "only `sql` writes Parquet")),
         }

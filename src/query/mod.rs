@@ -1,9 +1,11 @@
 //! Questions to the store. Each answer is one typed value; nothing here formats.
 
 mod export;
+mod flow;
 mod rates;
 mod report;
 mod scope;
+mod senders;
 mod sql;
 mod status;
 
@@ -11,6 +13,7 @@ pub use export::export;
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
 pub use scope::{PeriodArgs, QueryError, Scope, Span};
+pub use senders::{SenderRow, Senders, Unknown, senders};
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};
 

@@ -2,6 +2,7 @@
 
 mod attribute;
 mod catalogue;
+mod class;
 mod networks;
 mod numbering;
 mod rules;
@@ -9,6 +10,7 @@ mod store;
 
 pub use attribute::{Attribution, MailFrom, Named, Signature, SourceFacts, StreamFacts, Verdict, score};
 pub use catalogue::{Catalogue, CatalogueError, Confidence, Fact};
+pub use class::{Around, Class, Shape, class};
 pub use networks::{Networks, bounds, sortable};
 pub use rules::Rules;
 pub use store::{AttributeError, Attributed, attribute, forget, is_current};

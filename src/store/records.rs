@@ -7,7 +7,7 @@ use duckdb::arrow::array::{BooleanArray, Int64Array, UInt8Array, UInt32Array};
 
 use super::dimensions::{Dimensions, ResultNumbers};
 use super::{Columns, StoreError};
-use crate::parse::{Alignment, Record, Report, Results, org_domain};
+use crate::parse::{Policy, PolicyWord, Record, Report, Results, org_domain};
 
 /// Seconds above which a report's period is marked as long.
 const LONG_PERIOD: i64 = 36 * 3600;
@@ -42,6 +42,7 @@ struct RecordColumns {
     report_day: Vec<Option<i32>>,
     source: Vec<Option<u32>>,
     messages: Vec<Option<i64>>,
+    policy: Vec<Option<u8>>,
     disposition: Vec<Option<u8>>,
     dkim_aligned: Vec<Option<bool>>,
     spf_aligned: Vec<Option<bool>>,
@@ -62,6 +63,7 @@ struct RecordColumns {
 struct Shared<'a> {
     results: &'a Results,
     numbers: ResultNumbers,
+    policy: Option<u8>,
     dkim_recomputed: bool,
     spf_recomputed: bool,
     dkim_raw_pass: bool,
@@ -87,11 +89,10 @@ impl<'a> Rows<'a> {
     ) -> Result<Added, StoreError> {
         let day = report_day(report.metadata.begin, report.metadata.end);
         let domain_no = report.policy.domain.as_ref().map(|name| dimensions.domain(name)).transpose()?;
-        let (adkim, aspf) = (report.policy.adkim, report.policy.aspf);
         let shared = report
             .results
             .iter()
-            .map(|results| Shared::of(results, dimensions, adkim, aspf))
+            .map(|results| Shared::of(results, dimensions, &report.policy))
             .collect::<Result<Vec<_>, _>>()?;
         let (messages, dmarc_pass) = (report.messages(), report.pass_messages());
         let count = u32::try_from(report.records.len()).map_err(|_| StoreError::Full { table: "record" })?;
@@ -125,16 +126,15 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn of(
-        results: &'a Arc<Results>,
-        dimensions: &mut Dimensions,
-        adkim: Option<Alignment>,
-        aspf: Option<Alignment>,
-    ) -> Result<Self, StoreError> {
+    fn of(results: &'a Arc<Results>, dimensions: &mut Dimensions, policy: &Policy) -> Result<Self, StoreError> {
+        // RFC 7489 section 6.3: without sp, p is the policy of subdomains too.
+        let subdomain = results.header_from.is_some() && results.header_from != policy.domain;
+        let word = if subdomain { policy.sp.or(policy.p) } else { policy.p };
         Ok(Self {
             numbers: dimensions.results(results)?,
-            dkim_recomputed: results.dkim_recomputed(adkim),
-            spf_recomputed: results.spf_recomputed(aspf),
+            policy: word.map(PolicyWord::number),
+            dkim_recomputed: results.dkim_recomputed(policy.adkim),
+            spf_recomputed: results.spf_recomputed(policy.aspf),
             dkim_raw_pass: results.dkim_raw_pass(),
             spf_raw_pass: results.spf_raw_pass(),
             results,
@@ -158,6 +158,7 @@ impl RecordColumns {
         self.report_day.push(day);
         self.source.push(source);
         self.messages.push(record.messages.and_then(|n| i64::try_from(n).ok()));
+        self.policy.push(shared.policy);
         self.disposition.push(results.disposition.map(|word| word.number()));
         self.dkim_aligned.push(results.dkim_aligned);
         self.spf_aligned.push(results.spf_aligned);
@@ -183,6 +184,7 @@ impl RecordColumns {
             .days("report_day", self.report_day)
             .push("source", UInt32Array::from(self.source))
             .push("messages", Int64Array::from(self.messages))
+            .push("policy", UInt8Array::from(self.policy))
             .push("disposition", UInt8Array::from(self.disposition))
             .push("dkim_aligned", BooleanArray::from(self.dkim_aligned))
             .push("spf_aligned", BooleanArray::from(self.spf_aligned))

@@ -4,6 +4,7 @@ mod fetch;
 mod import;
 mod rates;
 mod report;
+mod senders;
 mod status;
 
 use crate::query::Span;
