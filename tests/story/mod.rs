@@ -5,6 +5,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod delivery;
+
 /// First report day.
 pub(crate) const SINCE: &str = "2026-09-21";
 /// Last report day.

@@ -2,6 +2,7 @@
 
 pub(crate) mod clean;
 pub(crate) mod corpus;
+mod delivery;
 mod large;
 mod mail;
 mod pack;

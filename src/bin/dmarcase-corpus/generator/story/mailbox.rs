@@ -12,8 +12,8 @@ use super::{DAY, Planned, StoryFile, damaged, other, reports};
 
 const RUA: &str = "dmarc@northwind.example";
 
-/// Returns every generated file of the sample story.
-pub(crate) fn files() -> Result<Vec<StoryFile>> {
+/// Returns every file of `rua/`.
+pub(super) fn files() -> Result<Vec<StoryFile>> {
     let mut files = BTreeMap::new();
     let mut mbox = Vec::new();
     let mut weeks: BTreeMap<u8, Vec<(String, Vec<u8>)>> = BTreeMap::new();

@@ -4,11 +4,12 @@ mod mailbox;
 mod other;
 mod plan;
 
+use anyhow::Result;
+
 use super::report::{Dkim, Head, Policy, Record, Reporter, Shape, Spf, write_report};
 use super::reporters::{BEHOERDENPOST, CABLE_ISP, ENTERPRISE_POST, QUICK_MAIL};
 use super::rng::Rng;
 
-pub(crate) use mailbox::files;
 use plan::{LAST, NEWS, NORTHWIND, PARKED, PLAN, REPORTERS, START, Stream, oct};
 
 /// One file of the story.
@@ -20,6 +21,13 @@ pub(crate) struct StoryFile {
 }
 
 const DAY: i64 = 86_400;
+
+/// Returns every generated file of `sample_reports`, in the order of paths.
+pub(crate) fn files() -> Result<Vec<StoryFile>> {
+    let mut files = super::delivery::files()?;
+    files.extend(mailbox::files()?);
+    Ok(files)
+}
 
 /// One report of the story, ready to be packed.
 struct Planned {
