@@ -11,8 +11,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    #[allow(dead_code)]
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.bytes.clear();
     }
 
@@ -25,14 +24,16 @@ impl Encoder {
     }
 
     pub(super) fn text(&mut self, text: Option<&str>) {
-        match text {
-            None => self.byte(0),
-            Some(text) => {
-                self.byte(1);
+        // The length one up; 0 is no text. Lengths under 255 take one byte, since these encodings are many.
+        let Some(text) = text else { return self.byte(0) };
+        match u8::try_from(text.len().saturating_add(1)) {
+            Ok(length) if length < u8::MAX => self.byte(length),
+            _ => {
+                self.byte(u8::MAX);
                 self.number(text.len() as u64);
-                self.bytes.extend_from_slice(text.as_bytes());
             }
         }
+        self.bytes.extend_from_slice(text.as_bytes());
     }
 
     pub(super) fn time(&mut self, time: Option<i64>) {
@@ -159,35 +160,74 @@ fn encode_policy(policy: &Policy, e: &mut Encoder) {
     e.text(policy.discovery_method.as_deref());
 }
 
-impl Results {
-    /// Returns the key that belongs to the values: what [`Results::key`] must be.
-    pub fn computed_key(&self) -> u128 {
-        let mut e = Encoder::default();
+/// The parts of a record's results as they are encoded, borrowed from wherever they are.
+pub(super) struct Parts<'a, D, S, R> {
+    pub(super) disposition: Option<super::Disposition>,
+    pub(super) dkim_aligned: Option<bool>,
+    pub(super) spf_aligned: Option<bool>,
+    pub(super) domains: [Option<&'a str>; 3],
+    pub(super) dkim: D,
+    pub(super) spf: S,
+    pub(super) reasons: R,
+}
+
+/// One `auth_results` entry: domain, selector or scope, result, human result.
+pub(super) type AuthParts<'a> = (Option<&'a str>, Option<&'a str>, Option<AuthResult>, Option<&'a str>);
+
+impl<'a, D, S, R> Parts<'a, D, S, R>
+where
+    D: ExactSizeIterator<Item = AuthParts<'a>>,
+    S: ExactSizeIterator<Item = AuthParts<'a>>,
+    R: ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>,
+{
+    /// Returns the key that names these results, using `e` as scratch.
+    pub(super) fn key(self, e: &mut Encoder) -> u128 {
+        e.clear();
         e.word(self.disposition.map(super::Disposition::number));
         e.word(self.dkim_aligned.map(u8::from));
         e.word(self.spf_aligned.map(u8::from));
-        e.text(self.header_from.as_deref());
-        e.text(self.envelope_from.as_deref());
-        e.text(self.envelope_to.as_deref());
-        e.number(self.dkim.len() as u64);
-        for dkim in &self.dkim {
-            e.text(dkim.domain.as_deref());
-            e.text(dkim.selector.as_deref());
-            e.result(dkim.result);
-            e.text(dkim.human_result.as_deref());
+        for domain in self.domains {
+            e.text(domain);
         }
-        e.number(self.spf.len() as u64);
-        for spf in &self.spf {
-            e.text(spf.domain.as_deref());
-            e.text(spf.scope.as_deref());
-            e.result(spf.result);
-            e.text(spf.human_result.as_deref());
-        }
+        encode_auth(self.dkim, e);
+        encode_auth(self.spf, e);
         e.number(self.reasons.len() as u64);
-        for reason in &self.reasons {
-            e.text(reason.kind.as_deref());
-            e.text(reason.comment.as_deref());
+        for (kind, comment) in self.reasons {
+            e.text(kind);
+            e.text(comment);
         }
         e.key()
+    }
+}
+
+fn encode_auth<'a>(entries: impl ExactSizeIterator<Item = AuthParts<'a>>, e: &mut Encoder) {
+    e.number(entries.len() as u64);
+    for (domain, second, result, human) in entries {
+        e.text(domain);
+        e.text(second);
+        e.result(result);
+        e.text(human);
+    }
+}
+
+impl Results {
+    /// Returns the key that belongs to the values: what [`Results::key`] must be.
+    pub fn computed_key(&self) -> u128 {
+        let parts = Parts {
+            disposition: self.disposition,
+            dkim_aligned: self.dkim_aligned,
+            spf_aligned: self.spf_aligned,
+            domains: [self.header_from.as_deref(), self.envelope_from.as_deref(), self.envelope_to.as_deref()],
+            dkim: self
+                .dkim
+                .iter()
+                .map(|d| (d.domain.as_deref(), d.selector.as_deref(), d.result, d.human_result.as_deref())),
+            spf: self
+                .spf
+                .iter()
+                .map(|s| (s.domain.as_deref(), s.scope.as_deref(), s.result, s.human_result.as_deref())),
+            reasons: self.reasons.iter().map(|r| (r.kind.as_deref(), r.comment.as_deref())),
+        };
+        parts.key(&mut Encoder::default())
     }
 }

@@ -1,9 +1,21 @@
 //! XML of one document → [`Report`], with warnings. The only code that knows the XML.
 
+mod decode;
+mod document;
+mod draft;
+mod fields;
 mod keys;
+mod memo;
+mod namespaces;
+mod notes;
 mod org_domain;
 mod reader;
+mod record;
 mod report;
+mod tags;
+mod trailer;
+mod values;
+mod window;
 mod words;
 
 pub use org_domain::{domain_name, org_domain, suffix_list_date};

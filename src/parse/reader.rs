@@ -1,8 +1,26 @@
 //! The reader: the bytes of one document → a report, or the reason why there is none.
+//!
+//! A document is read through a moving window of text. A record whose text is known but for its address and count is
+//! taken whole; everything else goes event by event, from quick-xml, to the [`Document`].
 
 use std::io::Read;
 
+use quick_xml::Reader as XmlReader;
+use quick_xml::events::Event;
+
 use super::Report;
+use super::document::{Document, Stage, Stop, is_name};
+use super::draft::{Draft, too_long};
+use super::memo::Found;
+use super::notes::{At, excerpt};
+use super::trailer::trailer;
+use super::window::Window;
+
+/// Bytes of text in memory at a time; more only where one token needs it.
+const WINDOW_BYTES: usize = 256 << 10;
+
+/// A record that does not end in the window is worth a refill while the window holds less than this.
+const RECORD_AHEAD: usize = 32 << 10;
 
 /// The reader's own limits; each has its name in the rejection that it causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,21 +69,346 @@ pub struct Rejection {
 /// Reads documents, one after another. Keep one per worker thread: it reuses its buffers and what it has learnt.
 #[derive(Debug)]
 pub struct Reader {
-    limits: ReaderLimits,
+    window: Window,
+    document: Document,
+    text_bytes: usize,
+}
+
+/// What ends a walk through the window.
+enum Step {
+    /// So much of the text is done with; more is needed.
+    More(usize),
+    Done,
 }
 
 impl Reader {
     /// Returns a reader that holds to the limits.
     pub fn new(limits: ReaderLimits) -> Self {
-        Self { limits }
+        Self::with_window(limits, WINDOW_BYTES, true)
+    }
+
+    /// Returns a reader with a window of its own size, and with or without the memory of records. Neither changes what
+    /// is read: tests show that with this.
+    #[doc(hidden)]
+    pub fn with_window(limits: ReaderLimits, window: usize, memo: bool) -> Self {
+        let text_bytes = limits.text_bytes as usize;
+        Self {
+            window: Window::new(window.max(1)),
+            document: Document::new(Draft::new(limits.records, memo), text_bytes),
+            text_bytes,
+        }
     }
 
     /// Reads one document to its end. Never panics, whatever the bytes; memory is bounded by the limits.
     pub fn read(&mut self, content: &mut dyn Read) -> Reading {
-        let mut start = Vec::new();
-        if let Err(error) = content.take(u64::from(self.limits.text_bytes)).read_to_end(&mut start) {
-            return Reading::Unreadable(error);
+        self.window.restart();
+        self.document.restart();
+        loop {
+            if let Err(error) = self.window.refill(content) {
+                return Reading::Unreadable(error);
+            }
+            let step = walk(
+                &mut self.document,
+                self.window.rest(),
+                self.window.is_last(),
+                self.window.offset(),
+                self.text_bytes,
+            );
+            match step {
+                Ok(Step::More(done)) => {
+                    self.document.places(|at| self.window.resolve(at));
+                    self.window.consume(done);
+                }
+                Ok(Step::Done) => return self.finish(),
+                Err(Stop::NotAReport(why)) => return Reading::NotAReport(why),
+                Err(Stop::Rejected { code, at, text }) => return Reading::Rejected(self.rejection(code, at, text)),
+            }
         }
-        Reading::NotAReport("the reader is not built yet".to_owned())
     }
+
+    fn finish(&mut self) -> Reading {
+        let end = self.window.offset() + self.window.rest().len() as u64;
+        if self.document.stage != Stage::After {
+            return match self.document.truncated(end) {
+                Stop::NotAReport(why) => Reading::NotAReport(why),
+                Stop::Rejected { code, at, text } => Reading::Rejected(self.rejection(code, at, text)),
+            };
+        }
+        let draft = &mut self.document.draft;
+        if draft.is_empty() {
+            let text = "a <feedback> without anything that a report has".to_owned();
+            return Reading::Rejected(self.rejection("empty-report", At::Byte(end), text));
+        }
+        draft.last_notes();
+        if let Some(decoding) = self.window.decoding() {
+            let faults = decoding.faults;
+            if faults > 0 {
+                draft.notes.warn("bad-bytes", self.window.fault(), "bytes", "", || {
+                    format!("{faults} bytes are not of the document's encoding; read as windows-1252 or as U+FFFD")
+                });
+            }
+            if let Some(label) = &decoding.unknown_label {
+                draft.notes.warn("unknown-encoding", At::Whole, "encoding", label, || {
+                    format!("the declared encoding \"{}\" is unknown; read as UTF-8", excerpt(label))
+                });
+            }
+        }
+        self.document.places(|at| self.window.resolve(at));
+        Reading::Report(Box::new(self.document.draft.report()))
+    }
+
+    fn rejection(&mut self, code: &'static str, mut at: At, text: String) -> Rejection {
+        let byte = match at {
+            At::Byte(byte) => byte,
+            At::Place(..) | At::Whole => self.window.offset(),
+        };
+        self.window.resolve(&mut at);
+        let (line, column) = match at {
+            At::Place(line, column) => (line, column),
+            At::Byte(_) | At::Whole => (0, 0),
+        };
+        Rejection { code, line, column, byte, text }
+    }
+}
+
+/// Walks through the text of the window. `offset` is where it begins in the document; `last` says that it ends it.
+fn walk(document: &mut Document, text: &str, last: bool, offset: u64, limit: usize) -> Result<Step, Stop> {
+    let mut from = 0;
+    loop {
+        let Some(rest) = text.get(from..) else { return Ok(Step::More(from.min(text.len()))) };
+        if document.stage == Stage::After {
+            let done = trailer(document, rest, last, offset + from as u64)?;
+            return Ok(if last { Step::Done } else { Step::More(from + done) });
+        }
+        if let Some(behind) = rest.strip_prefix('\u{feff}') {
+            // quick-xml would drop it from the start of a window, and nowhere else.
+            document.text("\u{feff}", offset + from as u64, None)?;
+            from = text.len() - behind.len();
+            continue;
+        }
+        match events(document, text, from, last, offset, limit)? {
+            Events::Step(step) => return Ok(step),
+            Events::Again(at) => from = at,
+        }
+    }
+}
+
+enum Events {
+    Step(Step),
+    /// Go on at this byte, with a fresh tokenizer.
+    Again(usize),
+}
+
+/// Reads events from byte `from` of the text on.
+fn events(
+    document: &mut Document,
+    text: &str,
+    from: usize,
+    last: bool,
+    offset: u64,
+    limit: usize,
+) -> Result<Events, Stop> {
+    let mut xml = XmlReader::from_str(text.get(from..).unwrap_or_default());
+    let config = xml.config_mut();
+    config.allow_dangling_amp = true;
+    config.allow_unmatched_ends = true;
+    config.check_end_names = false;
+    let mut unknown = None;
+    loop {
+        let mut start = text.len() - xml.get_ref().len();
+        if document.expects_record() && unknown != Some(start) {
+            match known_records(document, text.as_bytes(), start, last, offset) {
+                Known::Until(done, next) => {
+                    *xml.get_mut() = xml.get_ref().get(done - start..).unwrap_or_default();
+                    (start, unknown) = (done, Some(next));
+                }
+                Known::Unfinished(start) => return Ok(Events::Step(Step::More(start))),
+            }
+        }
+        let at = offset + start as u64;
+        let event = xml.read_event();
+        let end = text.len() - xml.get_ref().len();
+        let raw = text.get(start..end).unwrap_or_default();
+        // Text before the root is junk, and has its own bound.
+        if raw.len() > limit && !(matches!(event, Ok(Event::Text(_))) && document.stage == Stage::Before) {
+            return Err(Stop::rejected("text_bytes", at, too_long("a text, tag or comment", limit)));
+        }
+        match event {
+            Ok(Event::Text(piece)) => {
+                if end == text.len() && !last && document.stage == Stage::Inside {
+                    return Ok(Events::Step(Step::More(start)));
+                }
+                document.text(&piece.into_inner(), at, Some((at, offset + end as u64)))?;
+            }
+            Ok(Event::Start(tag) | Event::Empty(tag)) if raw.get(1..).is_some_and(|r| r.contains('<')) => {
+                let _ = tag;
+                return Ok(Events::Again(mend(document, text, start, offset)?));
+            }
+            Ok(Event::Start(tag)) => document.start(&tag, raw, false, at)?,
+            Ok(Event::Empty(tag)) => {
+                document.start(&tag, raw, true, at)?;
+                if document.stage == Stage::After {
+                    return Ok(Events::Again(end));
+                }
+            }
+            Ok(Event::End(tag)) => {
+                if raw.get(1..).is_some_and(|r| r.contains('<')) {
+                    return Ok(Events::Again(mend(document, text, start, offset)?));
+                }
+                document.end(tag.name().as_ref(), at, offset + end as u64)?;
+                if document.stage == Stage::After {
+                    return Ok(Events::Again(end));
+                }
+                learn(document, text, offset);
+            }
+            Ok(Event::CData(data)) => document.text(&data.into_inner(), at, None)?,
+            Ok(Event::GeneralRef(reference)) => {
+                let character = reference.resolve_char_ref().ok().flatten();
+                document.reference(&reference, character, at)?;
+            }
+            Ok(Event::DocType(content)) => document.doctype(&content.into_inner(), at)?,
+            Ok(Event::Decl(_)) => {
+                if raw.get(1..).is_some_and(|r| r.contains('<')) {
+                    return Ok(Events::Again(mend(document, text, start, offset)?));
+                }
+                document.declaration(at);
+            }
+            Ok(Event::PI(_) | Event::Comment(_)) => {}
+            Ok(Event::Eof) => {
+                return Ok(Events::Step(if last { Step::Done } else { Step::More(text.len()) }));
+            }
+            Err(_) if end > start => {
+                document.bad_markup(raw, at)?;
+                return Ok(Events::Again(end));
+            }
+            Err(_) => return unfinished(document, text, start, last, offset, limit),
+        }
+    }
+}
+
+/// How a run of known records ended.
+enum Known {
+    /// At byte `.0`, before which everything is read; at byte `.1` begins something that is not known.
+    Until(usize, usize),
+    /// At this byte begins a record whose end may lie behind the window.
+    Unfinished(usize),
+}
+
+/// Takes the known records from byte `at` of the text on.
+fn known_records(document: &mut Document, text: &[u8], at: usize, last: bool, offset: u64) -> Known {
+    let Some(mut memo) = document.draft.take_memo() else { return Known::Until(at, at) };
+    let mut done = at;
+    let end = loop {
+        let rest = text.get(done..).unwrap_or_default();
+        let start = done + rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let rest = text.get(start..).unwrap_or_default();
+        match memo.find(rest) {
+            Found::Hit(hit) => {
+                if !document.known_record(hit.source, hit.count, hit.known, offset + start as u64) {
+                    break Known::Until(done, start);
+                }
+                done = start + hit.length;
+            }
+            Found::Unfinished if !last && rest.len() < RECORD_AHEAD => break Known::Unfinished(start),
+            Found::Miss | Found::Unfinished => break Known::Until(done, start),
+        }
+    };
+    document.draft.return_memo(Some(memo));
+    end
+}
+
+/// Remembers the record that was just read in full, if its text says all about it.
+fn learn(document: &mut Document, text: &str, offset: u64) {
+    let Some((learning, learnt)) = document.draft.learnt.take() else { return };
+    let (Some(source), Some(count)) = (learning.source, learning.count) else { return };
+    if source.1 > count.0 {
+        return;
+    }
+    let index = |at: u64| at.checked_sub(offset).and_then(|at| usize::try_from(at).ok());
+    let (Some(start), Some(end)) = (index(learning.start), index(learning.end)) else { return };
+    let Some(record) = text.as_bytes().get(start..end) else { return };
+    let within = |range: (u64, u64)| {
+        let at = |at: u64| usize::try_from(at.saturating_sub(learning.start)).unwrap_or(usize::MAX);
+        (at(range.0), at(range.1))
+    };
+    if let Some(memo) = document.draft.memo() {
+        memo.learn(record, within(source), within(count), learnt);
+    }
+}
+
+/// Decides on markup whose end is not in the window.
+fn unfinished(
+    document: &mut Document,
+    text: &str,
+    start: usize,
+    last: bool,
+    offset: u64,
+    limit: usize,
+) -> Result<Events, Stop> {
+    let at = offset + start as u64;
+    let rest = text.get(start..).unwrap_or_default();
+    let mut bytes = rest.bytes().skip(1);
+    let (first, second) = (bytes.next(), bytes.next());
+    match (first, second) {
+        // "<!" that begins no comment, CDATA or DOCTYPE.
+        (Some(b'!'), Some(c)) if !matches!(c, b'[' | b'-' | b'D' | b'd') => {
+            document.bad_markup("<!", at)?;
+            return Ok(Events::Again(start + 2));
+        }
+        // A tag with a "<" in it is over, wherever its ">" may be.
+        (Some(c), _)
+            if c != b'!' && (c != b'?' || is_declaration(rest)) && rest.get(1..).is_some_and(|r| r.contains('<')) =>
+        {
+            return Ok(Events::Again(mend(document, text, start, offset)?));
+        }
+        _ if rest.len() > limit && document.stage == Stage::Before => return Err(document.no_xml()),
+        _ if rest.len() > limit => {
+            return Err(Stop::rejected("text_bytes", at, too_long("a text, tag or comment", limit)));
+        }
+        _ if !last => return Ok(Events::Step(Step::More(start))),
+        _ => {}
+    }
+    if document.stage == Stage::Before {
+        document.junk(rest, at)?;
+        return Ok(Events::Step(Step::Done));
+    }
+    Err(document.truncated(offset + text.len() as u64))
+}
+
+fn is_declaration(rest: &str) -> bool {
+    rest.starts_with("<?xml") && !rest.starts_with("<?xml-")
+}
+
+/// Mends a tag that has a `<` in it: a quote or its `>` is missing, or its own `<` is text that nobody escaped. Returns
+/// where to go on.
+fn mend(document: &mut Document, text: &str, start: usize, offset: u64) -> Result<usize, Stop> {
+    let rest = text.get(start..).unwrap_or_default();
+    let next = memchr::memchr(b'<', rest.get(1..).unwrap_or_default().as_bytes()).map_or(rest.len(), |n| n + 1);
+    let head = rest.get(..next).unwrap_or_default();
+    // The tag ends at its first ">", or right before the next "<".
+    let (raw, end) = match memchr::memchr(b'>', head.as_bytes()) {
+        Some(end) => (head.get(..end + 1).unwrap_or_default(), end + 1),
+        None => (head, head.len()),
+    };
+    let at = offset + start as u64;
+    let inner = raw.get(1..).unwrap_or_default().trim_end_matches('>').trim_end();
+    let (inner, closing) = inner.strip_prefix('/').map_or((inner, false), |i| (i, true));
+    let (inner, empty) = inner.strip_suffix('/').map_or((inner, false), |i| (i, true));
+    let name = inner.split(|c: char| c.is_ascii_whitespace()).next().unwrap_or_default();
+    document.draft.learn_not();
+    if is_declaration(raw) {
+        document.broken_tag(raw, at)?;
+        document.declaration(at);
+    } else if !is_name(name) {
+        document.bad_markup("<", at)?;
+        return Ok(start + 1);
+    } else if closing {
+        document.broken_tag(raw, at)?;
+        document.end(name, at, at + raw.len() as u64)?;
+    } else {
+        document.broken_tag(raw, at)?;
+        let tag = quick_xml::events::BytesStart::from_content(inner, name.len());
+        document.start(&tag, raw, empty, at)?;
+    }
+    Ok(start + end)
 }
