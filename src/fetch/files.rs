@@ -160,39 +160,46 @@ impl Items {
         let received_at = if mail { found.modified().ok().map(DateTime::from) } else { None };
         if size <= self.options.hold_bytes {
             let bytes = read_held(&mut file, size)?;
-            if !mail && self.open_mbox(path, &bytes, || Ok(Box::new(Cursor::new(bytes.clone()))))? {
-                return Ok(None);
-            }
-            return Ok(Some((Content::Bytes(bytes), received_at)));
+            let content = if mail { Some(bytes) } else { self.held(&path.to_string_lossy(), bytes) };
+            return Ok(content.map(|bytes| (Content::Bytes(bytes), received_at)));
         }
         if mail && size > self.options.mail_bytes {
             return Ok(Some((too_long(size, self.options.mail_bytes), received_at)));
         }
         let mut head = Vec::with_capacity(HEAD);
         Read::by_ref(&mut file).take(HEAD as u64).read_to_end(&mut head)?;
-        if !mail && self.open_mbox(path, &head, || Ok(Box::new(File::open(path)?)))? {
-            return Ok(None);
+        let path_text = path.to_string_lossy();
+        let mbox: Option<Box<dyn Read + Send>> = if mail {
+            None
+        } else if is_mbox(&head) {
+            Some(Box::new(Cursor::new(head).chain(file)))
+        } else if is_gzip_of_mbox(&path_text, &head) {
+            Some(gunzip(Cursor::new(head).chain(file)))
+        } else {
+            None
+        };
+        match mbox {
+            Some(input) => {
+                let splitter = Splitter::new(input, self.options.mail_bytes);
+                self.mbox = Some(Mbox { path: path_text.into_owned(), splitter, members: 0 });
+                Ok(None)
+            }
+            None => Ok(Some((Content::File { path: path.to_owned(), size }, received_at))),
         }
-        Ok(Some((Content::File { path: path.to_owned(), size }, received_at)))
     }
 
-    /// Opens an mbox, plain or as a whole in gzip; false where `head` starts none.
-    fn open_mbox(
-        &mut self,
-        path: &Path,
-        head: &[u8],
-        reader: impl FnOnce() -> io::Result<Box<dyn Read + Send>>,
-    ) -> io::Result<bool> {
-        let splitter = if is_mbox(head.get(..head.len().min(HEAD)).unwrap_or_default()) {
-            Splitter::new(reader()?, self.options.mail_bytes)
-        } else if is_gzip_of_mbox(path, head) {
-            let inflated: Box<dyn Read + Send> = Box::new(flate2::read::MultiGzDecoder::new(reader()?));
-            Splitter::new(inflated, self.options.mail_bytes)
+    /// Gives bytes back, unless they are an mbox, plain or as a whole in gzip: that is opened.
+    fn held(&mut self, path: &str, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let longest = self.options.mail_bytes;
+        let splitter = if is_mbox(head_of(&bytes)) {
+            Splitter::whole(bytes, Box::new(io::empty()) as Box<dyn Read + Send>, longest)
+        } else if is_gzip_of_mbox(path, &bytes) {
+            Splitter::new(gunzip(Cursor::new(bytes)), longest)
         } else {
-            return Ok(false);
+            return Some(bytes);
         };
-        self.mbox = Some(Mbox { path: path.to_string_lossy().into_owned(), splitter, members: 0 });
-        Ok(true)
+        self.mbox = Some(Mbox { path: path.to_owned(), splitter, members: 0 });
+        None
     }
 
     /// Reads something that has no size and cannot be read twice: standard input, a pipe.
@@ -215,15 +222,7 @@ impl Items {
                 None,
             )));
         }
-        if let Some(mbox) = gunzip_mbox(&bytes) {
-            self.mbox = Some(Mbox {
-                path: path.to_owned(),
-                splitter: Splitter::new(mbox, self.options.mail_bytes),
-                members: 0,
-            });
-            return Ok(None);
-        }
-        Ok(Some((Content::Bytes(bytes), None)))
+        Ok(self.held(path, bytes).map(|bytes| (Content::Bytes(bytes), None)))
     }
 }
 
@@ -258,18 +257,21 @@ fn read_held(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+fn head_of(bytes: &[u8]) -> &[u8] {
+    bytes.get(..bytes.len().min(HEAD)).unwrap_or_default()
+}
+
+fn gunzip(packed: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(flate2::read::MultiGzDecoder::new(packed))
+}
+
 /// Whether gzip data starts an mbox. A look inside costs an inflater, so the usual name of a report spares it.
-fn is_gzip_of_mbox(path: &Path, head: &[u8]) -> bool {
-    if !head.starts_with(&[0x1f, 0x8b]) || path.to_string_lossy().ends_with(".xml.gz") {
+fn is_gzip_of_mbox(path: &str, bytes: &[u8]) -> bool {
+    if !bytes.starts_with(&[0x1f, 0x8b]) || path.ends_with(".xml.gz") {
         return false;
     }
     let mut inflated = Vec::with_capacity(HEAD);
     // The head may be cut off anywhere; what came out of it before counts.
-    let _ = flate2::read::GzDecoder::new(head).take(HEAD as u64).read_to_end(&mut inflated);
+    flate2::read::GzDecoder::new(head_of(bytes)).take(HEAD as u64).read_to_end(&mut inflated).ok();
     is_mbox(&inflated)
-}
-
-fn gunzip_mbox(bytes: &[u8]) -> Option<Box<dyn Read + Send>> {
-    is_gzip_of_mbox(Path::new(""), bytes)
-        .then(|| Box::new(flate2::read::MultiGzDecoder::new(Cursor::new(bytes.to_vec()))) as Box<dyn Read + Send>)
 }

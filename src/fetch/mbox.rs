@@ -52,6 +52,11 @@ impl<R: Read> Splitter<R> {
         }
     }
 
+    /// Splits a whole mbox that lies in memory.
+    pub(super) fn whole(bytes: Vec<u8>, input: R, longest: u64) -> Self {
+        Self { end: bytes.len(), buffer: bytes, ended: true, ..Self::new(input, longest) }
+    }
+
     /// Returns the next mail.
     pub(super) fn next_mail(&mut self) -> io::Result<Option<Mail>> {
         loop {
