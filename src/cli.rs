@@ -76,6 +76,8 @@ pub enum Command {
     Status(commands::StatusArgs),
     /// Read the rejected items again
     Retry(commands::RetryArgs),
+    /// Show what is in a mail, a file or a rejected item: parts, documents, warnings, outcome
+    Inspect(commands::InspectArgs),
     /// Write a shell completion script
     Completions(commands::CompletionsArgs),
     /// Write the manual page

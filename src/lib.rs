@@ -17,6 +17,7 @@ pub mod commands;
 pub mod config;
 pub mod evidence;
 pub mod fetch;
+pub mod inspect;
 pub mod log;
 pub mod parse;
 pub mod pipeline;

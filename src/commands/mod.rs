@@ -5,6 +5,7 @@ mod config;
 mod export;
 mod fetch;
 mod import;
+mod inspect;
 mod poll;
 mod rates;
 mod report;
@@ -25,6 +26,7 @@ pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigC
 pub use export::ExportArgs;
 pub use fetch::{FetchAnswer, FetchArgs};
 pub use import::{ImportAnswer, ImportArgs};
+pub use inspect::{InspectAnswer, InspectArgs};
 pub use rates::RatesArgs;
 pub use report::ReportArgs;
 pub use retry::RetryArgs;
@@ -142,6 +144,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),
         Command::Retry(args) => retry::run(&context, &args),
+        Command::Inspect(args) => inspect::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),
         Command::Man => completions::man(&context),
         Command::Schemas(args) => schemas::run(&args),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
-use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer};
+use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
 use crate::query::{Rates, ReportView, Senders, Status};
 
 /// Arguments of `schemas`.
@@ -21,6 +21,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("config-check", schema_for!(ConfigAnswer)),
         ("fetch", schema_for!(FetchAnswer)),
         ("import", schema_for!(ImportAnswer)),
+        ("inspect", schema_for!(InspectAnswer)),
         ("rates", schema_for!(Rates)),
         ("report", schema_for!(ReportView)),
         ("senders", schema_for!(Senders)),

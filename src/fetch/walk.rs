@@ -71,7 +71,8 @@ impl Walk {
             }
             entries.push((path, target.file_type()));
         }
-        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        // By bytes: comparing paths piece by piece costs more than reading the names did.
+        entries.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
         Ok(entries)
     }
 

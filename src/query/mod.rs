@@ -2,6 +2,7 @@
 
 mod export;
 mod flow;
+mod ledger_entry;
 mod rates;
 mod report;
 mod scope;
@@ -10,6 +11,7 @@ mod sql;
 mod status;
 
 pub use export::export;
+pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
 pub use scope::{PeriodArgs, QueryError, Scope, Span};

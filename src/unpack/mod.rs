@@ -64,6 +64,8 @@ pub struct Node {
     pub place: String,
     /// What it is: a media type, a container, a document.
     pub what: String,
+    /// Whether it is a document, which was handed on.
+    pub document: bool,
 }
 
 /// What a document's first bytes promise, once every container around it is open.

@@ -79,7 +79,7 @@ impl<'a> Opener<'a> {
     /// Adds one line to the tree, where a tree is wanted.
     pub(super) fn node(&mut self, at: &Place<'_>, what: impl FnOnce() -> String) {
         if let Some(nodes) = &mut self.nodes {
-            nodes.push(Node { level: self.level, place: at.text(), what: what() });
+            nodes.push(Node { level: self.level, place: at.text(), what: what(), document: false });
         }
     }
 
@@ -193,6 +193,9 @@ impl<'a> Opener<'a> {
     ) -> bool {
         self.documents += 1;
         self.node(at, || format!("{} document", kind.word()));
+        if let Some(node) = self.nodes.as_mut().and_then(|nodes| nodes.last_mut()) {
+            node.document = true;
+        }
         let mut content = Capped::new(source, self.limits, at);
         (self.each)(Document { place: at.text(), kind, promised, content: &mut content });
         !content.failed

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod import;
+mod inspect;
 mod rates;
 mod report;
 mod senders;
