@@ -66,6 +66,8 @@ pub enum Command {
     Rates(commands::RatesArgs),
     /// Who sends as you: approved, recognised, unknown
     Senders(commands::SendersArgs),
+    /// The policy gaps, worst first, each with its evidence and its remedy
+    Gaps(commands::GapsArgs),
     /// Show one report, whole
     Report(commands::ReportArgs),
     /// Ask the store in SQL, read-only

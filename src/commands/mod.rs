@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod export;
 mod fetch;
+mod gaps;
 mod import;
 mod inspect;
 mod poll;
@@ -25,6 +26,7 @@ pub use completions::CompletionsArgs;
 pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigCheckArgs};
 pub use export::ExportArgs;
 pub use fetch::{FetchAnswer, FetchArgs};
+pub use gaps::GapsArgs;
 pub use import::{ImportAnswer, ImportArgs};
 pub use inspect::{InspectAnswer, InspectArgs};
 pub use rates::RatesArgs;
@@ -139,6 +141,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Config(args) => config::run(&context, &args),
         Command::Rates(args) => rates::run(&context, &args),
         Command::Report(args) => report::run(&context, &args),
+        Command::Gaps(args) => gaps::run(&context, &args),
         Command::Senders(args) => senders::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
 use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
-use crate::query::{Rates, ReportView, Senders, Status};
+use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status};
+use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status};
 
 /// Arguments of `schemas`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("config-check", schema_for!(ConfigAnswer)),
         ("fetch", schema_for!(FetchAnswer)),
+        ("gap", schema_for!(Definition)),
+        ("gaps", schema_for!(Gaps)),
         ("import", schema_for!(ImportAnswer)),
         ("inspect", schema_for!(InspectAnswer)),
         ("rates", schema_for!(Rates)),

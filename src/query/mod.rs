@@ -2,6 +2,7 @@
 
 mod export;
 mod flow;
+mod gaps;
 mod ledger_entry;
 mod rates;
 mod report;
@@ -11,6 +12,7 @@ mod sql;
 mod status;
 
 pub use export::export;
+pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, Severity, definition, gaps};
 pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};

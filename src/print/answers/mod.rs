@@ -1,6 +1,7 @@
 //! How each answer is laid out for people: one file an answer.
 
 mod fetch;
+mod gaps;
 mod import;
 mod inspect;
 mod rates;

@@ -1,0 +1,6 @@
+SELECT policy_domain, header_from, source_ip, any_value(sender) AS sender, sum(messages) AS messages
+FROM record_full
+GROUP BY policy_domain, header_from, source_ip
+HAVING coalesce(sum(messages) FILTER (WHERE spf_aligned), 0) > 0
+   AND coalesce(sum(messages) FILTER (WHERE dkim_aligned), 0) = 0
+ORDER BY messages DESC;

@@ -1,0 +1,5 @@
+SELECT policy_domain, sender, sender_status, sum(messages) AS messages,
+    coalesce(sum(messages) FILTER (WHERE NOT dmarc_pass), 0) AS failing
+FROM record_full
+WHERE sender_status <> 'approved'
+GROUP BY policy_domain, sender, sender_status ORDER BY failing DESC;

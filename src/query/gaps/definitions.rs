@@ -1,0 +1,132 @@
+//! What each gap is: its id, name, meaning, remedy, and the SQL over the public views that shows it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Severity;
+
+/// A gap: a fact in the data that weakens a reputation case.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Definition {
+    /// Id, `G01` to `G22`.
+    pub gap: &'static str,
+    /// Name.
+    pub name: &'static str,
+    /// The gravest severity that it can have.
+    pub severity: Severity,
+    /// What it is and why it weakens a case.
+    pub meaning: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+    /// The statement that shows it, for `dmarcase sql`.
+    pub sql: &'static str,
+}
+
+macro_rules! gaps {
+    ($($id:literal $file:literal $name:literal $severity:ident $meaning:literal $remedy:literal)+) => {
+        /// Every gap that reports can show, by id.
+        pub const DEFINITIONS: &[Definition] = &[$(Definition {
+            gap: $id,
+            name: $name,
+            severity: Severity::$severity,
+            meaning: $meaning,
+            remedy: $remedy,
+            sql: include_str!(concat!("../../../schemas/query/gaps/", $file, ".sql")),
+        },)+];
+    };
+}
+
+gaps! {
+    "G01" "g01" "policy-none" Notice
+    "p=none asks receivers for nothing. It meets a gateway's minimum, monitoring, but spoofed mail shares the domain's reputation."
+    "Move to p=quarantine, then p=reject, once `dmarcase simulate` says that the own streams are ready."
+
+    "G02" "g02" "subdomain-policy-weaker" Warn
+    "sp is weaker than p: whoever spoofs picks a subdomain."
+    "Raise sp to the level of p, or leave it out so that p holds for subdomains too."
+
+    "G03" "g03" "nonexistent-policy-weaker" Notice
+    "np is weaker than sp: made-up subdomains get milder treatment than real ones (RFC 9091, RFC 9989)."
+    "Raise np to reject: nothing honest comes from a subdomain that does not exist."
+
+    "G04" "g04" "sampled-policy" Warn
+    "pct below 100: receivers by RFC 7489 apply the policy to a part of the mail, receivers by RFC 9989 ignore pct and apply it to all."
+    "Remove pct, so that every receiver does the same."
+
+    "G05" "g05" "testing-policy" Warn
+    "t=y asks receivers to apply one level less than published (RFC 9989)."
+    "Remove t=y when the test is over."
+
+    "G06" "g06" "authenticated-but-unaligned" High
+    "Mail fails DMARC although DKIM or SPF passes for another domain: the most common failure, and one that can be fixed."
+    "Set a custom DKIM domain, and a custom bounce domain where offered, at each service that authenticates as itself."
+
+    "G07" "g07" "spf-unaligned" High
+    "SPF passes, but for a bounce domain of another organisation, so that only DKIM can carry the mail."
+    "Set a custom return path below the From domain at the service; its include in the From domain's SPF record does nothing."
+
+    "G08" "g08" "dkim-unaligned" Warn
+    "DKIM passes, but for another domain than the From domain."
+    "Have the service sign with the From domain."
+
+    "G09" "g09" "spf-alone" High
+    "Nothing but SPF carries the mail of a source, and SPF does not survive forwarding; RFC 9989 forbids that under p=reject."
+    "Sign the mail of these sources with DKIM."
+
+    "G10" "g10" "own-signature-fails" High
+    "Signatures of the own domain do not verify: fail is a changed body or a stale key, permerror a missing or bad key, temperror DNS."
+    "Compare the key in DNS with the one that signs; where lists and forwarders break the signature, nothing needs doing."
+
+    "G11" "g11" "spf-error" High
+    "The own SPF record gives permerror or temperror: more than ten lookups, two records, or DNS that does not answer."
+    "Bring the SPF record down to ten lookups and one record, and check its name servers; one reporter alone may be at fault itself."
+
+    "G12" "g12" "subdomain-without-record" Warn
+    "Subdomains send under the policy that they inherit."
+    "Publish a DMARC record of its own for each subdomain that is a separate stream; stop the others."
+
+    "G13" "g13" "overrides" Notice
+    "Receivers let failing mail through for a reason of their own, so that a stricter policy shows less than its full effect."
+    "Nothing to fix as such: name the reasons in the case, and fix the streams behind them where they are the own."
+
+    "G14" "g14" "softer-without-reason" Notice
+    "Receivers did less than the policy asks and gave no reason, which RFC 9990 does not allow and is common all the same."
+    "Do not count on the policy at these receivers; tell the reporter."
+
+    "G15" "g15" "no-reports" High
+    "No report has come for days: pass rates cannot be claimed for that time."
+    "Check the DMARC record's rua, the mailbox and its quota, the poll, and the _report._dmarc record where rua lies elsewhere."
+
+    "G16" "g16" "reporter-silent" Warn
+    "A steady reporter has fallen silent: a change of the pass rate may be a change of reporters."
+    "Check that its mail still arrives and is read; else note the day in the case."
+
+    "G17" "g17" "policy-flaps" Warn
+    "The published policy changed three times or more: two DNS providers, or servers out of step."
+    "Compare the DMARC record at every authoritative name server."
+
+    "G18" "g18" "parked-domain-open" Warn
+    "A domain that sends no mail does not say p=reject; sp=reject."
+    "Publish v=DMARC1; p=reject; sp=reject, with v=spf1 -all and a null MX."
+
+    "G19" "g19" "strict-alignment-fails" High
+    "Strict alignment fails own mail that authenticates as a sibling or parent domain."
+    "Use relaxed alignment, or authenticate as exactly the From domain."
+
+    "G20" "g20" "reporter-error" Notice
+    "A reporter says that something is wrong with the record or the report."
+    "Read its words: mostly a bad tag or two DMARC records."
+
+    "G21" "g21" "unapproved-senders" High
+    "Senders that nobody approved use the domain."
+    "Look at `dmarcase senders --unknown`; approve with `dmarcase senders approve NAME` or stop each one."
+
+    "G22" "g22" "approved-senders-fail" High
+    "Approved senders pass less than they should: the number that the ticket states."
+    "Find the failing sources with `dmarcase rates --by source` and repair their DKIM and SPF first."
+}
+
+/// Returns the gap of an id or name, in any case.
+pub fn definition(word: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|d| d.gap.eq_ignore_ascii_case(word) || d.name.eq_ignore_ascii_case(word))
+}
