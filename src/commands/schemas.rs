@@ -7,7 +7,6 @@ use schemars::{Schema, schema_for};
 
 use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
 use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status};
-use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status};
 
 /// Arguments of `schemas`.
 #[derive(Debug, clap::Args)]

@@ -5,12 +5,13 @@
 //! report is imported again.
 
 use chrono::NaiveDate;
-use duckdb::arrow::array::{Array, StringArray, UInt32Array, UInt64Array};
+use duckdb::arrow::array::{Array, StringArray, UInt32Array};
 use duckdb::{Connection, params};
 use rustc_hash::FxHashMap;
 
 use super::attribute::{Attribution, MailFrom, Signature, SourceFacts, StreamFacts};
 use super::catalogue::{self, Catalogue};
+use super::networks::sortable;
 use super::numbering::Senders;
 use super::rules::Rules;
 use crate::config::Config;
@@ -40,8 +41,7 @@ FROM stream t LEFT JOIN domain d ON d.domain_no = t.header_from
 WHERE t.stream_no >= ? ORDER BY t.stream_no";
 
 const SELECT_SOURCES: &str = "
-SELECT source_no, (ip_sort >> 64)::UBIGINT, (ip_sort & 18446744073709551615::UHUGEINT)::UBIGINT,
-    CASE WHEN ptr_confirmed THEN ptr END
+SELECT source_no, source_ip, CASE WHEN ptr_confirmed THEN ptr END
 FROM source WHERE source_no >= ? ORDER BY source_no";
 
 const CREATE_FOUND: &str = "
@@ -300,16 +300,17 @@ fn each_source(
     for batch in statement.query_arrow([from])? {
         let column = |place: usize| batch.columns().get(place).map(|array| array.as_any());
         let wrong = AttributeError::Column("source");
-        let (Some(numbers), Some(high), Some(low), Some(hosts)) = (
+        let (Some(numbers), Some(addresses), Some(hosts)) = (
             column(0).and_then(|array| array.downcast_ref::<UInt32Array>()),
-            column(1).and_then(|array| array.downcast_ref::<UInt64Array>()),
-            column(2).and_then(|array| array.downcast_ref::<UInt64Array>()),
-            column(3).and_then(|array| array.downcast_ref::<StringArray>()),
+            column(1).and_then(|array| array.downcast_ref::<StringArray>()),
+            column(2).and_then(|array| array.downcast_ref::<StringArray>()),
         ) else {
             return Err(wrong);
         };
         for place in 0..batch.num_rows() {
-            let address = (u128::from(high.value(place)) << 64) | u128::from(low.value(place));
+            // The store's own text: always an address.
+            let Ok(address) = addresses.value(place).parse() else { continue };
+            let address = sortable(address);
             let host = (!hosts.is_null(place)).then(|| hosts.value(place));
             look(numbers.value(place), SourceFacts { address, host })?;
         }

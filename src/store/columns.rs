@@ -74,7 +74,7 @@ impl Columns {
 
     /// Adds a column of lists of texts.
     pub fn texts<S: AsRef<str>>(&mut self, name: &'static str, values: &[&[S]]) -> &mut Self {
-        let flat = StringArray::from_iter_values(values.iter().flat_map(|list| list.iter()));
+        let flat = StringArray::from_iter(values.iter().flat_map(|list| list.iter()).map(Some));
         let offsets = OffsetBuffer::from_lengths(values.iter().map(|list| list.len()));
         let item = Arc::new(Field::new("item", DataType::Utf8, true));
         self.push(name, ListArray::new(item, offsets, Arc::new(flat), None))
