@@ -2,7 +2,7 @@
 //!
 //! The format is recognised by content ([`LogFormat`]). Bytes become lines (`chunks`), lines become what they say about a
 //! queue id (`postfix`, `exim`) or about a message (`esp`, `table`), the `joiner` puts a queue's lines together, and
-//! [`store`](mod@crate::evidence) code keeps them once. A line is never an error: what is not understood is counted by shape.
+//! `store` keeps them once. A line is never an error: what is not understood is counted by shape.
 
 mod attempt;
 mod chunks;
@@ -21,6 +21,7 @@ mod recipient;
 mod reply;
 mod sniff;
 mod stamp;
+mod store;
 mod table;
 mod worker;
 
@@ -35,6 +36,7 @@ pub use open::{read_bytes, read_path};
 pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;
+pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead};
 
 /// How logs are read.
 #[derive(Clone, Debug)]

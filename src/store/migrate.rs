@@ -7,10 +7,17 @@ use duckdb::Connection;
 use super::StoreError;
 
 /// Every migration, in order. A released one is never edited.
-const MIGRATIONS: &[(&str, &str)] = &[("base", include_str!("../../schemas/store/0001_base.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("base", include_str!("../../schemas/store/0001_base.sql")),
+    ("delivery", include_str!("../../schemas/store/0002_delivery.sql")),
+];
 
 /// The views, re-created when this text changes.
-const VIEWS: &str = include_str!("../../schemas/store/views.sql");
+const VIEWS: &str = concat!(
+    include_str!("../../schemas/store/views.sql"),
+    "\n",
+    include_str!("../../schemas/store/views_delivery.sql")
+);
 
 /// The table that says which migrations a store has been through.
 const MIGRATION_TABLE: &str = "

@@ -1,0 +1,82 @@
+//! The life of each message to each recipient, worked out anew for the messages that got new lines.
+
+use duckdb::Connection;
+
+use super::messages::stage;
+
+/// Expiries that the queue states for a message, not for a recipient, become lines of the recipients that had no answer:
+/// neither delivered nor refused for good nor given up already. Their response is the last one that they got.
+const EXPIRE: &str = "
+INSERT INTO delivery_line
+SELECT xor(xor(l.message_key, l.recipient_key), 11400714819323198485::UBIGINT), l.message_key, l.recipient_key,
+    any_value(l.recipient_domain), any_value(e.expired_at), 3, false, arg_max(l.response, l.attempt_at), arg_max(l.vars, l.attempt_at),
+    arg_max(l.relay, l.attempt_at), arg_max(l.route, l.attempt_at), arg_max(l.source, l.attempt_at),
+    arg_max(l.source_from, l.attempt_at), NULL, NULL, NULL
+FROM delivery_line l
+JOIN delivery_envelope e ON e.message_key = l.message_key AND e.expired_at IS NOT NULL
+WHERE l.attempt_at >= make_timestamptz(FIRST::BIGINT) AND l.message_key IN (SELECT key FROM delivery_stage_life)
+GROUP BY l.message_key, l.recipient_key
+HAVING NOT bool_or(l.status IN (0, 2, 3, 4))";
+
+/// A deferral that later delivers is not a loss; an expiry is not a deferral; what has no end yet is open.
+const LIVES: &str = "
+INSERT INTO delivery_life
+SELECT l.message_key, l.recipient_key, any_value(l.recipient_domain),
+    coalesce(arg_max(l.route, l.attempt_at) FILTER (WHERE l.status <= 2 AND l.relay IS NOT NULL AND NOT l.internal),
+        arg_max(l.route, l.attempt_at)),
+    bool_and(l.internal),
+    arg_max(l.source, l.attempt_at) FILTER (WHERE l.source IS NOT NULL),
+    any_value(e.envelope_from), any_value(e.campaign),
+    coalesce(min(l.attempt_at) FILTER (WHERE l.status <= 2), min(l.attempt_at)), max(l.attempt_at),
+    count(*) FILTER (WHERE l.status <= 2),
+    count(*) FILTER (WHERE l.status = 1),
+    count(*) FILTER (WHERE l.status = 1 AND (list_contains(r.reputation_of, o.gateway)
+        OR list_contains(r.reputation_of, split_part(o.gateway, '-', 1)))),
+    count(*) FILTER (WHERE l.status = 5),
+    CASE WHEN bool_or(l.status = 0) THEN CASE WHEN coalesce(min(l.attempt_at) FILTER (WHERE l.status = 1)
+                <= min(l.attempt_at) FILTER (WHERE l.status = 0), false) THEN 1 ELSE 0 END
+         WHEN bool_or(l.status = 3) THEN 2
+         WHEN bool_or(l.status = 2) THEN 3
+         WHEN bool_or(l.status = 4) THEN 4
+         ELSE 5 END,
+    min(l.attempt_at) FILTER (WHERE l.status = 1),
+    arg_min(l.response, l.attempt_at) FILTER (WHERE l.status = 1),
+    coalesce(min(l.attempt_at) FILTER (WHERE l.status = 0), min(l.attempt_at) FILTER (WHERE l.status = 3),
+        min(l.attempt_at) FILTER (WHERE l.status = 2), min(l.attempt_at) FILTER (WHERE l.status = 4))
+FROM delivery_line l
+LEFT JOIN delivery_envelope e ON e.message_key = l.message_key
+LEFT JOIN delivery_response r ON r.response_no = l.response
+LEFT JOIN delivery_route o ON o.route_no = l.route
+WHERE l.attempt_at >= make_timestamptz(FIRST::BIGINT) AND l.message_key IN (SELECT key FROM delivery_stage_life)
+GROUP BY l.message_key, l.recipient_key";
+
+/// Works the lives of messages out; their first line is not before `first` (microseconds UTC).
+pub(super) fn again(connection: &Connection, (messages, first): &(Vec<u64>, i64)) -> duckdb::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    stage(connection, "delivery_stage_life", messages)?;
+    work_out(connection, *first)
+}
+
+/// Works the lives of all messages on some routes out: their gateway changed.
+pub(super) fn again_for_routes(connection: &Connection, routes: &[u32]) -> duckdb::Result<()> {
+    if routes.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<u64> = routes.iter().map(|route| u64::from(*route)).collect();
+    stage(connection, "delivery_stage_route", &keys)?;
+    connection.execute_batch(
+        "CREATE OR REPLACE TEMP TABLE delivery_stage_life AS
+         SELECT DISTINCT message_key AS key FROM delivery_line WHERE route IN (SELECT key FROM delivery_stage_route)",
+    )?;
+    // All of history: a route may be as old as the store.
+    work_out(connection, -62_135_596_800_000_000)
+}
+
+fn work_out(connection: &Connection, first: i64) -> duckdb::Result<()> {
+    let first = first.to_string();
+    connection.execute_batch(&EXPIRE.replace("FIRST", &first))?;
+    connection.execute_batch("DELETE FROM delivery_life WHERE message_key IN (SELECT key FROM delivery_stage_life)")?;
+    connection.execute_batch(&LIVES.replace("FIRST", &first))
+}

@@ -1,0 +1,248 @@
+//! Keeps delivery evidence in the store, each line once: one writer, one transaction a batch.
+
+mod lives;
+mod messages;
+mod rows;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use duckdb::{Connection, params};
+use rustc_hash::FxHashSet;
+
+use super::attempt::{Attempt, Batch, Counts, SourceFrom};
+use super::names::NONE;
+use super::{LogFormat, Options, Reader, Recipients};
+use crate::store::{Access, Store, StoreError};
+use messages::Messages;
+use tables::Routes;
+
+/// Attempts that are committed together. Larger commits cost less each; all of one must fit in memory.
+pub const COMMIT: usize = 200_000;
+
+/// Memory that the engine may use while it writes attempts.
+const MEMORY: &str = "SET memory_limit = '300MB'; SET TimeZone = 'UTC'; SET preserve_insertion_order = false";
+
+/// The setting that holds the key of the recipients' hashes.
+const SECRET: &str = "delivery secret";
+/// The setting that says which table of gateways the responses were judged by.
+const JUDGED: &str = "delivery gateways";
+
+/// What became of one file.
+#[derive(Clone, Debug, Default)]
+pub struct FileKept {
+    /// Number of the file in the store.
+    pub file_no: u32,
+    /// Attempts that were new.
+    pub stored: u64,
+    /// Attempts that the store held already.
+    pub duplicates: u64,
+}
+
+/// What reading one file gave.
+#[derive(Clone, Debug)]
+pub struct FileRead {
+    /// Its place, as [`DeliveryWriter::file`] gave it.
+    pub place: usize,
+    /// Its path.
+    pub path: String,
+    /// The format recognised.
+    pub format: Option<LogFormat>,
+    /// What became of its lines.
+    pub counts: Counts,
+    /// What is wrong with it.
+    pub note: Option<String>,
+}
+
+/// Writes one import of delivery evidence. Holds the store only while it commits.
+#[derive(Debug)]
+pub struct DeliveryWriter {
+    path: PathBuf,
+    wait: Duration,
+    run_no: u32,
+    files: Vec<FileKept>,
+    first_file: u32,
+    texts: usize,
+    responses: usize,
+    routes: Routes,
+    /// Where logs do not say the sending address.
+    source: u32,
+}
+
+impl DeliveryWriter {
+    /// Opens the store, making it where it is absent, begins a run, and makes the reader whose tables go on where the store's
+    /// end. `source` is the sending address that the operator names for logs that do not say one.
+    ///
+    /// # Errors
+    /// The store cannot be opened or written.
+    pub fn begin(
+        path: &Path,
+        wait: Duration,
+        options: Options,
+        gateways: super::Gateways,
+        keep_recipients: bool,
+        source: Option<&str>,
+    ) -> Result<(Self, Reader), StoreError> {
+        let store = Store::open(path, Access::Write, wait)?;
+        let connection = store.connection();
+        connection.execute_batch(MEMORY).map_err(StoreError::query("setting up the store"))?;
+        let doing = "beginning a run";
+        let run_no: u32 = connection
+            .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))
+            .map_err(StoreError::query(doing))?;
+        connection
+            .execute(
+                "INSERT INTO run (run_no, command, version, started_at) VALUES (?, 'delivery import', ?, current_timestamp)",
+                params![run_no, env!("CARGO_PKG_VERSION")],
+            )
+            .map_err(StoreError::query(doing))?;
+        let first_file: u32 = connection
+            .query_row("SELECT coalesce(max(file_no), 0) + 1 FROM delivery_file", [], |row| row.get(0))
+            .map_err(StoreError::query(doing))?;
+        let key = secret(&store)?;
+        let judged = store.setting(JUDGED)?;
+        if judged.as_deref() != Some(gateways.digest()) {
+            tables::judge_again(connection, &gateways).map_err(StoreError::query("judging the responses again"))?;
+            store.set_setting(JUDGED, gateways.digest())?;
+        }
+        let texts = tables::texts(connection).map_err(StoreError::query(doing))?;
+        let responses = tables::responses(connection).map_err(StoreError::query(doing))?;
+        let routes = Routes::load(connection).map_err(StoreError::query(doing))?;
+        let reader = Reader { options, recipients: Recipients::new(key, keep_recipients), gateways, texts, responses };
+        let source = source.map_or(NONE, |address| reader.texts.number(address));
+        let writer = Self {
+            path: path.to_owned(),
+            wait,
+            run_no,
+            files: Vec::new(),
+            first_file,
+            texts: tables::count(connection, "delivery_text").map_err(StoreError::query(doing))?,
+            responses: reader.responses.len(),
+            routes,
+            source,
+        };
+        Ok((writer, reader))
+    }
+
+    /// Gives a file its number.
+    pub fn file(&mut self) -> usize {
+        let number = self.first_file.saturating_add(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        self.files.push(FileKept { file_no: number, ..FileKept::default() });
+        self.files.len() - 1
+    }
+
+    /// Commits batches, each with the file that it came from (as [`DeliveryWriter::file`] gave it).
+    ///
+    /// # Errors
+    /// Nothing of the batches is stored then.
+    pub fn commit(&mut self, reader: &Reader, batches: Vec<(usize, Batch)>) -> Result<(), StoreError> {
+        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let connection = store.connection();
+        let failed = unwritten(&self.path);
+        connection.execute_batch(MEMORY).and_then(|()| connection.execute_batch("BEGIN")).map_err(&failed)?;
+        let written = self.write(connection, reader, batches).and_then(|()| connection.execute_batch("COMMIT"));
+        written.map_err(|error| {
+            connection.execute_batch("ROLLBACK").ok();
+            failed(error)
+        })
+    }
+
+    /// Writes the last tables, what became of each file, and the end of the run.
+    ///
+    /// # Errors
+    /// The store cannot be written. What was committed stays.
+    pub fn end(mut self, reader: &Reader, files: &[FileRead]) -> Result<Vec<FileKept>, StoreError> {
+        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let connection = store.connection();
+        let failed = unwritten(&self.path);
+        connection.execute_batch(MEMORY).and_then(|()| connection.execute_batch("BEGIN")).map_err(&failed)?;
+        let zone = reader.options.zone.to_string();
+        let written = (|| {
+            let changed = self.routes.settle(connection)?;
+            lives::again_for_routes(connection, &changed)?;
+            for file in files {
+                let Some(kept) = self.files.get(file.place) else { continue };
+                rows::file(connection, self.run_no, kept, file, &zone)?;
+            }
+            let (items, bytes) = files.iter().fold((0, 0), |(n, bytes), file| (n + 1, bytes + file.counts.bytes));
+            connection.execute(
+                "UPDATE run SET ended_at = current_timestamp, items = ?, bytes_read = ? WHERE run_no = ?",
+                params![items, bytes, self.run_no],
+            )?;
+            connection.execute_batch("COMMIT")
+        })();
+        match written {
+            Ok(()) => Ok(self.files),
+            Err(error) => {
+                connection.execute_batch("ROLLBACK").ok();
+                Err(failed(error))
+            }
+        }
+    }
+
+    fn write(&mut self, connection: &Connection, reader: &Reader, batches: Vec<(usize, Batch)>) -> duckdb::Result<()> {
+        let mut messages = Messages::look_up(connection, batches.iter().flat_map(|(_, batch)| &batch.envelopes))?;
+        let mut rows = rows::Rows::default();
+        let mut addresses = Vec::new();
+        let held = rows::held(connection, batches.iter().flat_map(|(_, batch)| &batch.envelopes))?;
+        let mut seen: FxHashSet<u64> = FxHashSet::default();
+        for (place, batch) in batches {
+            let Some(file) = self.files.get_mut(place) else { continue };
+            addresses.extend(batch.addresses);
+            for mut envelope in batch.envelopes {
+                let attempts = std::mem::take(&mut envelope.attempts);
+                let Some(message_key) = messages.place(envelope, !attempts.is_empty()) else { continue };
+                for attempt in attempts {
+                    if held.contains(&attempt.key) || !seen.insert(attempt.key) {
+                        file.duplicates += 1;
+                        continue;
+                    }
+                    file.stored += 1;
+                    let attempt = with_source(attempt, self.source);
+                    let route = self.routes.number(reader, &attempt);
+                    messages.touch(message_key, attempt.at);
+                    rows.push(message_key, file.file_no, route, attempt);
+                }
+            }
+        }
+        // Dimensions first: a reader that joins must find them.
+        self.texts = tables::append_texts(connection, reader, self.texts)?;
+        self.responses = tables::append_responses(connection, reader, self.responses)?;
+        self.routes.append(connection)?;
+        messages.write(connection)?;
+        rows.append(connection)?;
+        rows::addresses(connection, addresses)?;
+        let touched = messages.touched();
+        lives::again(connection, &touched)
+    }
+}
+
+/// Fills the operator's address in where the log does not say one.
+fn with_source(mut attempt: Attempt, source: u32) -> Attempt {
+    if attempt.source == NONE && source != NONE && !attempt.internal {
+        attempt.source = source;
+        attempt.source_from = SourceFrom::Operator;
+    }
+    attempt
+}
+
+/// Returns the key of the recipients' hashes, made at the first import.
+fn secret(store: &Store) -> Result<[u8; 32], StoreError> {
+    if let Some(text) = store.setting(SECRET)?
+        && let Ok(hash) = blake3::Hash::from_hex(text.as_bytes())
+    {
+        return Ok(*hash.as_bytes());
+    }
+    let mut key = [0; 32];
+    tokio_rustls::rustls::crypto::ring::default_provider().secure_random.fill(&mut key).map_err(|_| {
+        StoreError::Unwritten { path: store.path().to_owned(), text: "this machine gives no random numbers".to_owned() }
+    })?;
+    store.set_setting(SECRET, blake3::Hash::from_bytes(key).to_hex().as_str())?;
+    Ok(key)
+}
+
+fn unwritten(path: &Path) -> impl Fn(duckdb::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |error| StoreError::Unwritten { path: path.clone(), text: error.to_string() }
+}
