@@ -70,6 +70,8 @@ pub enum Command {
     Gaps(commands::GapsArgs),
     /// Show one report, whole
     Report(commands::ReportArgs),
+    /// Delivery evidence: read logs and events, and say what became of the mail
+    Delivery(commands::DeliveryArgs),
     /// Ask the store in SQL, read-only
     Sql(commands::SqlArgs),
     /// Write records or a view to a Parquet, CSV or JSON lines file

@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod delivery;
 mod export;
 mod fetch;
 mod gaps;
@@ -24,6 +25,10 @@ use chrono::{NaiveDate, Utc};
 
 pub use completions::CompletionsArgs;
 pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigCheckArgs};
+pub use delivery::{
+    DeliveryArgs, DeliveryCommand, DeliveryFileAnswer, DeliveryImportAnswer, DeliveryImportArgs, DeliverySummaryArgs,
+    UnknownShape,
+};
 pub use export::ExportArgs;
 pub use fetch::{FetchAnswer, FetchArgs};
 pub use gaps::GapsArgs;
@@ -145,6 +150,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Senders(args) => senders::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),
+        Command::Delivery(args) => delivery::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),
         Command::Retry(args) => retry::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
-use super::{ConfigAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
+use super::{ConfigAnswer, DeliveryImportAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
+use crate::evidence::DeliverySummary;
 use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status};
 
 /// Arguments of `schemas`.
@@ -20,6 +21,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("config-check", schema_for!(ConfigAnswer)),
         ("fetch", schema_for!(FetchAnswer)),
+        ("delivery-import", schema_for!(DeliveryImportAnswer)),
+        ("delivery-summary", schema_for!(DeliverySummary)),
         ("gap", schema_for!(Definition)),
         ("gaps", schema_for!(Gaps)),
         ("import", schema_for!(ImportAnswer)),

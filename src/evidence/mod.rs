@@ -16,6 +16,7 @@ mod joiner;
 mod journal;
 mod names;
 mod open;
+mod outcome;
 mod postfix;
 mod recipient;
 mod reply;
@@ -33,6 +34,9 @@ pub use attempt::{Attempt, Batch, Counts, Envelope, IdKind, SourceFrom, Status};
 pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
+pub use outcome::{
+    DeliveryBy, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity, outcomes, summary,
+};
 pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;

@@ -40,6 +40,7 @@ pub fn read_path(
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let written: DateTime<Utc> = file.metadata().and_then(|data| data.modified()).map_err(unreadable)?.into();
+    let written = packed_at(&mut file).map_err(unreadable)?.unwrap_or(written);
     let months = MonthScan::of_file(&mut file).map_err(unreadable)?;
     read_stream(reader, path, Box::new(file), written, Some(months), sink)
 }
@@ -65,6 +66,23 @@ pub fn read_bytes(
     // The scope of `read_stream` needs bytes that it may own: tests and small inputs only.
     let owned = std::io::Cursor::new(bytes.to_vec());
     read_stream(reader, Path::new(name), Box::new(owned), written, Some(months), sink)
+}
+
+/// The time in a gzip header (RFC 1952 section 2.3.1): the log's own time, which copying the file does not change.
+fn packed_at(file: &mut File) -> std::io::Result<Option<DateTime<Utc>>> {
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut head = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut head)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(match head.as_slice() {
+        [0x1f, 0x8b, _, _, time @ ..] if time.iter().any(|b| *b != 0) => {
+            let seconds = time.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes));
+            seconds.and_then(|seconds| DateTime::from_timestamp(i64::from(seconds), 0))
+        }
+        _ => None,
+    })
 }
 
 fn read_stream(

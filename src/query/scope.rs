@@ -181,7 +181,7 @@ impl Scope {
 }
 
 /// Reads a date, or a distance back from `as_of`: `7d` is the seven days that end with it.
-fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError> {
+pub(crate) fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError> {
     let wrong = || QueryError::Day { given: text.to_owned() };
     if let Ok(date) = text.parse() {
         return Ok(date);

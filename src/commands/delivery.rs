@@ -1,0 +1,398 @@
+//! `delivery import PATH…` and `delivery summary`: logs and events of delivery into the store, and what became of the mail.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use chrono::{NaiveDate, Utc};
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Context, Exit};
+use crate::evidence::{
+    Batch, COMMIT, Counts, DeliveryBy, DeliveryScope, DeliveryWriter, EvidenceError, FileRead, Gateways, LogFormat,
+    Options, Reader, Zone, read_path, summary,
+};
+use crate::parse::domain_name;
+use crate::query::day;
+
+/// Files below this size are read side by side, one thread each.
+const SMALL_FILE: u64 = 4 << 20;
+
+/// Arguments of `delivery`.
+#[derive(Debug, clap::Args)]
+pub struct DeliveryArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DeliveryCommand,
+}
+
+/// The commands under `delivery`.
+#[derive(Debug, clap::Subcommand)]
+pub enum DeliveryCommand {
+    /// Read logs of Postfix or Exim, events of SendGrid, SES, Mailgun, Postmark or SparkPost, or the documented table (CSV, JSON lines)
+    Import(DeliveryImportArgs),
+    /// What became of the mail: deferred, delivered late, expired, bounced
+    Summary(DeliverySummaryArgs),
+}
+
+/// Arguments of `delivery import`.
+#[derive(Debug, clap::Args)]
+pub struct DeliveryImportArgs {
+    /// Files or folders, plain or gzipped; - for standard input
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Year of the first stamp in logs whose stamps have none [default: from the time of the file]
+    #[arg(long, value_name = "YEAR")]
+    pub year: Option<i32>,
+    /// Zone of stamps that have none: utc, an offset as +02:00, or local (set TZ for another place)
+    #[arg(long, value_name = "ZONE", default_value = "utc")]
+    pub log_tz: Zone,
+    /// The format, where the content does not show it: postfix, journald, exim, sendgrid, ses, mailgun, postmark, sparkpost, csv, json-lines
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Sending address of attempts whose log does not say one
+    #[arg(long, value_name = "ADDRESS")]
+    pub source_ip: Option<IpAddr>,
+    /// Keep whole recipient addresses; without it only a keyed hash of the local part
+    #[arg(long)]
+    pub keep_recipients: bool,
+    /// More gateways, as a table with the columns of schemas/gateways.csv
+    #[arg(long, value_name = "FILE")]
+    pub gateways: Option<PathBuf>,
+    /// Exit with status 3 where a file was not recognised, is damaged, or has lines that were not understood
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// What an import of delivery evidence did.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct DeliveryImportAnswer {
+    /// Files looked at.
+    pub files: u64,
+    /// Files of no known format, or unreadable.
+    pub files_refused: u64,
+    /// Bytes read, after decompression.
+    pub bytes: u64,
+    /// Lines or events looked at.
+    pub lines: u64,
+    /// Lines that carry evidence and were read.
+    pub understood: u64,
+    /// Lines of known kinds that carry none.
+    pub ignored: u64,
+    /// Lines of other programs.
+    pub other_programs: u64,
+    /// Lines not understood.
+    pub unknown: u64,
+    /// Lines that end too early.
+    pub cut: u64,
+    /// Address probes: no mail.
+    pub probes: u64,
+    /// Complaint events.
+    pub complaints: u64,
+    /// Stamps more than a minute before the one before them, on the same host.
+    pub clock_steps: u64,
+    /// Attempts, expiries and drops read.
+    pub attempts: u64,
+    /// Those that were new and are stored.
+    pub stored: u64,
+    /// Those that the store held already.
+    pub duplicates: u64,
+    /// Seconds from start to the last commit.
+    pub seconds: f64,
+    /// Each file.
+    pub by_file: Vec<DeliveryFileAnswer>,
+    /// Lines not understood, by shape, most first.
+    pub unknown_shapes: Vec<UnknownShape>,
+}
+
+/// What became of one file.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DeliveryFileAnswer {
+    /// Its path.
+    pub path: String,
+    /// The format recognised; null where none was.
+    pub format: Option<String>,
+    /// Lines or events looked at.
+    pub lines: u64,
+    /// Attempts stored.
+    pub stored: u64,
+    /// Attempts that the store held already.
+    pub duplicates: u64,
+    /// First attempt, UTC.
+    pub first: Option<chrono::DateTime<Utc>>,
+    /// Last attempt, UTC.
+    pub last: Option<chrono::DateTime<Utc>>,
+    /// What should be known about it.
+    pub notes: Vec<String>,
+}
+
+/// Lines of one shape.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UnknownShape {
+    /// The shape.
+    pub shape: String,
+    /// Lines of it.
+    pub lines: u64,
+    /// Where the first one stands: file and line.
+    pub first: String,
+}
+
+/// Arguments of `delivery summary`.
+#[derive(Debug, clap::Args)]
+pub struct DeliverySummaryArgs {
+    /// What the rows are
+    #[arg(long, value_enum, default_value = "gateway")]
+    pub by: DeliveryBy,
+    /// First UTC day of first attempts: a date, or 7d, 4w, 3mo back from --as-of
+    #[arg(long, value_name = "DAY")]
+    pub since: Option<String>,
+    /// Last UTC day of first attempts, inclusive
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+    /// The day that counts as today
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
+    /// Only mail behind this gateway
+    #[arg(long, value_name = "GATEWAY")]
+    pub gateway: Option<String>,
+    /// Only mail from this sending address; may be given again
+    #[arg(long = "ip", value_name = "ADDRESS")]
+    pub ips: Vec<IpAddr>,
+    /// Only mail whose envelope sender is this domain or one under it
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// Only this campaign; may be given again
+    #[arg(long = "campaign", value_name = "NAME")]
+    pub campaigns: Vec<String>,
+}
+
+/// Runs `delivery`.
+pub(super) fn run(context: &Context, args: &DeliveryArgs) -> anyhow::Result<Exit> {
+    match &args.command {
+        DeliveryCommand::Import(args) => import(context, args),
+        DeliveryCommand::Summary(args) => {
+            let store = context.read()?;
+            let scope = args.scope(context.today)?;
+            context.answer(&summary(store.connection(), &scope, args.by)?)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+impl DeliverySummaryArgs {
+    fn scope(&self, today: NaiveDate) -> anyhow::Result<DeliveryScope> {
+        let as_of = self.as_of.unwrap_or(today);
+        let since = self.since.as_deref().map(|text| day(text, as_of)).transpose()?;
+        let until = self.until.as_deref().map(|text| day(text, as_of)).transpose()?;
+        if let (Some(since), Some(until)) = (since, until)
+            && until < since
+        {
+            bail!("the period ends on {until}, before it begins on {since}");
+        }
+        Ok(DeliveryScope {
+            since,
+            until,
+            gateway: self.gateway.as_deref().map(str::to_ascii_lowercase),
+            sources: self.ips.iter().map(|ip| ip.to_canonical().to_string()).collect(),
+            or_unknown_source: false,
+            domain: self.domain.as_deref().map(|name| domain_name(name).into_owned()),
+            campaigns: self.campaigns.clone(),
+        })
+    }
+}
+
+/// What the reading side sends to the writing side.
+enum Sent {
+    Batch(usize, Batch),
+    File(Box<FileRead>),
+}
+
+fn import(context: &Context, args: &DeliveryImportArgs) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    let paths = find(&args.paths)?;
+    let gateways = match &args.gateways {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            Gateways::with(&text).with_context(|| format!("in {}", path.display()))?
+        }
+        None => Gateways::bundled()?,
+    };
+    let options = Options { year: args.year, zone: args.log_tz, format: args.log_format, ..Options::new(Utc::now()) };
+    let source = args.source_ip.map(|ip| ip.to_canonical().to_string());
+    let (mut writer, reader) =
+        DeliveryWriter::begin(&context.db, context.wait, options, gateways, args.keep_recipients, source.as_deref())?;
+    let places: Vec<usize> = paths.iter().map(|_| writer.file()).collect();
+    let mut files = Vec::new();
+    let (sender, receiver) = crossbeam_channel::bounded::<Sent>(2);
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        let (reader, paths) = (&reader, &paths);
+        // Moved in, so that the other side sees the end.
+        scope.spawn(move || read_all(reader, paths, &places, &sender));
+        let mut waiting: Vec<(usize, Batch)> = Vec::new();
+        let mut attempts = 0;
+        for sent in receiver {
+            match sent {
+                Sent::Batch(place, batch) => {
+                    attempts += batch.envelopes.len() + batch.attempts();
+                    waiting.push((place, batch));
+                }
+                Sent::File(file) => files.push(*file),
+            }
+            if attempts >= COMMIT {
+                attempts = 0;
+                writer.commit(reader, std::mem::take(&mut waiting))?;
+            }
+        }
+        writer.commit(reader, waiting)?;
+        Ok(())
+    })?;
+    files.sort_by_key(|file| file.place);
+    let kept = writer.end(&reader, &files)?;
+    let mut answer = DeliveryImportAnswer { files: files.len() as u64, ..DeliveryImportAnswer::default() };
+    for file in &files {
+        let kept = kept.get(file.place).cloned().unwrap_or_default();
+        answer.add(file, kept.stored, kept.duplicates, args.log_tz);
+    }
+    answer.unknown_shapes.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.shape.cmp(&b.shape)));
+    answer.seconds = (started.elapsed().as_secs_f64() * 1e3).round() / 1e3;
+    context.answer(&answer)?;
+    let damaged = files.iter().any(|file| file.note.is_some() || file.counts.damage.is_some());
+    let bad = answer.files_refused > 0 || answer.unknown > 0 || damaged;
+    if answer.files_refused == answer.files {
+        bail!("none of the {} files gave any evidence", answer.files);
+    }
+    Ok(if args.strict && bad { Exit::Findings } else { Exit::Done })
+}
+
+/// Reads every file: small ones side by side, large ones one after another on all threads.
+fn read_all(reader: &Reader, paths: &[PathBuf], places: &[usize], sender: &crossbeam_channel::Sender<Sent>) {
+    let size = |path: &Path| std::fs::metadata(path).map_or(u64::MAX, |data| data.len());
+    let files: Vec<(usize, &PathBuf)> = places.iter().copied().zip(paths).collect();
+    let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, path)| size(path) < SMALL_FILE);
+    small.par_iter().for_each(|(place, path)| read_one(reader, *place, path, sender));
+    for (place, path) in large {
+        read_one(reader, place, path, sender);
+    }
+}
+
+fn read_one(reader: &Reader, place: usize, path: &Path, sender: &crossbeam_channel::Sender<Sent>) {
+    let gone = || EvidenceError::Sink("the store could not be written".to_owned());
+    let read = read_path(reader, path, &mut |batch| sender.send(Sent::Batch(place, batch)).map_err(|_| gone()));
+    let path = path.to_string_lossy().into_owned();
+    let file = match read {
+        Ok((format, counts)) => FileRead { place, path, format: Some(format), note: counts.damage.clone(), counts },
+        Err(error) => FileRead { place, path, format: None, counts: Counts::default(), note: Some(error.to_string()) },
+    };
+    // Where the other side is gone, it has an error of its own to tell.
+    sender.send(Sent::File(Box::new(file))).ok();
+}
+
+/// Finds the files, folders walked in order of names.
+fn find(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in given {
+        if path.as_os_str() == "-" {
+            paths.push(path.clone());
+            continue;
+        }
+        if !path.exists() {
+            bail!("{} does not exist", path.display());
+        }
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name().follow_links(true) {
+            let entry = entry.with_context(|| format!("reading {}", path.display()))?;
+            if entry.file_type().is_file() || (entry.depth() == 0 && !entry.file_type().is_dir()) {
+                paths.push(entry.into_path());
+            }
+        }
+    }
+    if paths.is_empty() {
+        bail!(
+            "there is no file under {}",
+            given.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(paths)
+}
+
+impl DeliveryImportAnswer {
+    fn add(&mut self, file: &FileRead, stored: u64, duplicates: u64, zone: Zone) {
+        let counts = &file.counts;
+        let other: u64 = counts.other_programs.values().sum();
+        self.files_refused += u64::from(file.format.is_none());
+        self.bytes += counts.bytes;
+        self.lines += counts.lines;
+        self.understood += counts.understood;
+        self.ignored += counts.ignored;
+        self.other_programs += other;
+        self.unknown += counts.unknown_lines();
+        self.cut += counts.cut;
+        self.probes += counts.probes;
+        self.complaints += counts.complaints;
+        self.clock_steps += counts.clock_steps;
+        self.attempts += counts.attempts;
+        self.stored += stored;
+        self.duplicates += duplicates;
+        for (shape, (lines, first)) in &counts.unknown {
+            self.unknown_shapes.push(UnknownShape {
+                shape: shape.clone(),
+                lines: *lines,
+                first: format!("{}:{first}", file.path),
+            });
+        }
+        let time = |micros: i64| chrono::DateTime::<Utc>::from_timestamp_micros(micros);
+        self.by_file.push(DeliveryFileAnswer {
+            path: file.path.clone(),
+            format: file.format.map(|format| format.word().to_owned()),
+            lines: counts.lines,
+            stored,
+            duplicates,
+            first: counts.span.and_then(|span| time(span.0)),
+            last: counts.span.and_then(|span| time(span.1)),
+            notes: notes(file, zone),
+        });
+    }
+}
+
+/// What should be known about a file before its figures are used.
+fn notes(file: &FileRead, zone: Zone) -> Vec<String> {
+    let counts = &file.counts;
+    let mut notes: Vec<String> = file.note.iter().cloned().collect();
+    let mut say = |number: u64, text: &str| {
+        if number > 0 {
+            notes.push(format!("{number} {text}"));
+        }
+    };
+    say(counts.unknown_lines(), "lines not understood");
+    say(counts.cut, "lines end too early (the syslog limit, or the end of the file)");
+    say(counts.clock_steps, "times the clock of a host stepped back by more than a minute");
+    say(counts.ambiguous_times, "stamps lie in the hour that a change of summer time repeats or skips");
+    say(counts.bad_utf8, "texts were not UTF-8; their bad bytes are replaced");
+    say(counts.expired_unseen, "messages expired whose attempts are in no line of this file");
+    say(counts.probes, "address probes; no mail was sent");
+    say(counts.complaints, "complaints of recipients");
+    let others: Vec<String> =
+        counts.other_programs.iter().take(5).map(|(name, lines)| format!("{name} {lines}")).collect();
+    if !others.is_empty() {
+        notes.push(format!("lines of other programs: {}", others.join(", ")));
+    }
+    if counts.zoneless > 0 {
+        notes.push(format!("{} stamps without a zone were read as {zone}", counts.zoneless));
+    }
+    if counts.offsets.len() > 1 {
+        let offsets: BTreeMap<String, u64> =
+            counts.offsets.iter().map(|(o, n)| (Zone::Offset(*o).to_string(), *n)).collect();
+        let offsets: Vec<String> = offsets.into_iter().map(|(zone, lines)| format!("{zone} {lines}")).collect();
+        notes.push(format!("stamps of several zones: {}", offsets.join(", ")));
+    }
+    if file.format == Some(LogFormat::Postmark) {
+        notes.push("Postmark has no event for a retry: these events cannot prove a deferral".to_owned());
+    }
+    if file.format == Some(LogFormat::Ses) {
+        notes.push("SES does not promise an event for each attempt: its retries are at least so many".to_owned());
+    }
+    notes
+}
