@@ -11,5 +11,6 @@ mod faults;
 mod kill;
 mod lock;
 mod samples;
+mod schemas;
 mod sql;
 mod support;
