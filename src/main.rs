@@ -15,7 +15,9 @@ fn main() -> ExitCode {
         Ok(Exit::Findings) => ExitCode::from(3),
         Err(error) => {
             // Nothing is left to tell where standard error is gone.
-            writeln!(std::io::stderr(), "dmarcase: {}", dmarcase::print::plain(&format!("{error:#}"))).ok();
+            let told = format!("{error:#}");
+            let lines: Vec<_> = told.lines().map(dmarcase::print::plain).collect();
+            writeln!(std::io::stderr(), "dmarcase: {}", lines.join("\n")).ok();
             ExitCode::FAILURE
         }
     }

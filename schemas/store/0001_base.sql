@@ -171,7 +171,7 @@ COMMENT ON COLUMN domain.is_org IS 'The name is its own organisational domain.';
 CREATE TABLE source (
     source_no UINTEGER NOT NULL,
     source_ip VARCHAR NOT NULL,
-    ip_sort UUID NOT NULL,
+    ip_sort UHUGEINT NOT NULL,
     sender_no UINTEGER,
     score UTINYINT,
     evidence VARCHAR,
@@ -186,7 +186,7 @@ CREATE TABLE source (
 COMMENT ON TABLE source IS 'Every sending address, once, with what is known of it.';
 COMMENT ON COLUMN source.source_no IS 'Number of the source, from 0.';
 COMMENT ON COLUMN source.source_ip IS 'Canonical text of the address.';
-COMMENT ON COLUMN source.ip_sort IS 'The address as 128 bits that sort and compare ranges; IPv4 as ::ffff:a.b.c.d.';
+COMMENT ON COLUMN source.ip_sort IS 'The address as a 128-bit number that sorts and compares ranges; IPv4 as ::ffff:a.b.c.d.';
 COMMENT ON COLUMN source.sender_no IS 'Sender that the address alone points to (network or name), in sender; NULL where none.';
 COMMENT ON COLUMN source.score IS 'How specific that evidence is; compare with stream.score, the higher wins.';
 COMMENT ON COLUMN source.evidence IS 'That evidence in words.';
