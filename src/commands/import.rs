@@ -15,7 +15,7 @@ use crate::pipeline::{self, Feeder, Options, Progress};
 use crate::print::ProgressLine;
 use crate::query::share;
 use crate::senders;
-use crate::store::{Access, Counts, Store, Writer};
+use crate::store::{Counts, Writer};
 
 /// Files larger than this are streamed, not held.
 const HOLD_BYTES: u64 = 8 << 20;
@@ -137,11 +137,11 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     let line = ProgressLine::follow(&progress, if wanted { total() } else { None }, wanted);
     let done = pipeline::run(writer, &Options::new(&context.config.limits), &progress, feed, &mut |_| {});
     drop(line);
-    let counts = done?;
+    let (counts, store) = done?;
     if counts.reports_stored > 0 {
-        let store = Store::open(&context.db, Access::Write, context.wait)?;
         senders::attribute(store.connection(), &context.config, context.today)?;
     }
+    drop(store);
     context.answer(&ImportAnswer::new(&counts, started.elapsed().as_secs_f64()))?;
     Ok(if strict && counts.rejected > 0 { Exit::Findings } else { Exit::Done })
 }

@@ -80,7 +80,7 @@ impl Cycle<'_> {
                 tell(&told, one);
             }
         };
-        let counts = pipeline::run(writer, &options, self.progress, feed, &mut tell);
+        let counts = pipeline::run(writer, &options, self.progress, feed, &mut tell).map(|(counts, _)| counts);
         record_polls(self.db, self.wait, &ends(mailboxes, &polls, begun, counts.as_ref().err()))?;
         Ok(Cycled { counts: counts?, polls })
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::fetch::Item;
-use crate::store::{Batch, Committed, Counts, Found, MailboxPosition, ReadItem, StoreError, Writer};
+use crate::store::{Batch, Committed, Counts, Found, MailboxPosition, ReadItem, Store, StoreError, Writer};
 use crate::unpack::Limits;
 use budget::Budget;
 pub use read::ItemReader;
@@ -30,11 +30,11 @@ pub struct Options {
 }
 
 /// Bytes of items fed and not yet committed.
-const IN_FLIGHT: u64 = 32 << 20;
+const IN_FLIGHT: u64 = 48 << 20;
 /// Bytes of items that make a batch.
-const BATCH_BYTES: u64 = 12 << 20;
+const BATCH_BYTES: u64 = 24 << 20;
 /// Records that make a batch.
-const BATCH_RECORDS: usize = 200_000;
+const BATCH_RECORDS: usize = 400_000;
 /// Bytes and items of one hand-over to a worker: enough to make waking it worth while.
 const JOB_BYTES: u64 = 256 << 10;
 const JOB_ITEMS: usize = 64;
@@ -162,6 +162,8 @@ impl Feeder<'_> {
 
 /// Runs one import, fetch or retry to its end: feeds, reads, commits, and ends the run in the store.
 ///
+/// Returns what was done, and the store, still open for writing, for what must be done after a run.
+///
 /// `committed` is told of every item once it is in the store, in order, on the writer's thread.
 ///
 /// # Errors
@@ -172,7 +174,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
     progress: &Progress,
     feed: impl FnOnce(&mut Feeder<'_>) -> Result<(), E> + Send,
     committed: &mut (dyn FnMut(&[Committed]) + Send),
-) -> Result<Counts, PipelineError<E>> {
+) -> Result<(Counts, Store), PipelineError<E>> {
     let budget = Budget::new(IN_FLIGHT);
     let (jobs, taken) = crossbeam_channel::unbounded::<Job>();
     let (given, done) = crossbeam_channel::unbounded::<Done>();
@@ -288,7 +290,7 @@ fn write_all(
         let late = since.elapsed() >= options.commit_every;
         if over || late || asked || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
             if !batch.items.is_empty() || !batch.positions.is_empty() {
-                let told = writer.commit(&batch)?;
+                let told = writer.commit(&batch, over && early.is_empty())?;
                 committed(&told);
                 batch = Batch::default();
                 budget.give(bytes);

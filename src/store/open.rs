@@ -127,7 +127,10 @@ fn settings(access: Access) -> duckdb::Result<Config> {
     let config = Config::default().enable_autoload_extension(false)?;
     match access {
         Access::Read => config.access_mode(AccessMode::ReadOnly),
-        Access::Write => config.access_mode(AccessMode::ReadWrite)?.max_memory(WRITE_MEMORY),
+        // A commit of more than this goes straight into the file, not through the log first.
+        Access::Write => {
+            config.access_mode(AccessMode::ReadWrite)?.max_memory(WRITE_MEMORY)?.with("checkpoint_threshold", "256KB")
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Writer {
     dimensions: Dimensions,
     run_no: u32,
     counts: Counts,
+    /// Still open from the last commit, for the end of the run.
+    open: Option<Store>,
 }
 
 /// What became of an item, told once it is committed.
@@ -51,7 +53,8 @@ impl Writer {
                 params![run_no, command, env!("CARGO_PKG_VERSION")],
             )
             .map_err(|error| unwritten(path, &error))?;
-        Ok(Self { path: path.to_owned(), wait, dimensions: Dimensions::default(), run_no, counts: Counts::default() })
+        let (path, dimensions) = (path.to_owned(), Dimensions::default());
+        Ok(Self { path, wait, dimensions, run_no, counts: Counts::default(), open: None })
     }
 
     /// Returns what the run has committed so far.
@@ -59,13 +62,16 @@ impl Writer {
         &self.counts
     }
 
-    /// Commits a batch: reports, records, ledger, mailbox positions and the run's counts together.
+    /// Commits a batch: reports, records, ledger, mailbox positions and the run's counts together. After the last one
+    /// the store stays open for [`Writer::end`], which must follow at once.
     ///
     /// # Errors
     /// Nothing of the batch is stored then, and the writer must not be used again.
-    pub fn commit(&mut self, batch: &Batch) -> Result<Vec<Committed>, StoreError> {
+    pub fn commit(&mut self, batch: &Batch, last: bool) -> Result<Vec<Committed>, StoreError> {
         let store = Store::open(&self.path, Access::Write, self.wait)?;
         let connection = store.connection();
+        // The cores are busy reading items; the engine's own threads would only take turns with them.
+        connection.execute_batch("SET threads = 1").map_err(StoreError::query("preparing the commit"))?;
         self.dimensions.refresh(connection)?;
         connection.execute_batch("BEGIN").map_err(|error| unwritten(&self.path, &error))?;
         let written = self.write(connection, batch).and_then(|done| {
@@ -75,6 +81,7 @@ impl Writer {
         match written {
             Ok((counts, committed)) => {
                 self.counts = counts;
+                self.open = last.then_some(store);
                 Ok(committed)
             }
             Err(error) => {
@@ -85,12 +92,16 @@ impl Writer {
         }
     }
 
-    /// Ends the run: its counts and its error, if it had one.
+    /// Ends the run: its counts and its error, if it had one. Returns the store, still open for writing, for what must
+    /// be done after a run.
     ///
     /// # Errors
     /// The store cannot be written. What was committed stays.
-    pub fn end(self, error: Option<&str>) -> Result<Counts, StoreError> {
-        let store = Store::open(&self.path, Access::Write, self.wait)?;
+    pub fn end(self, error: Option<&str>) -> Result<(Counts, Store), StoreError> {
+        let store = match self.open {
+            Some(store) => store,
+            None => Store::open(&self.path, Access::Write, self.wait)?,
+        };
         store
             .connection()
             .execute(
@@ -98,7 +109,7 @@ impl Writer {
                 params![error, self.run_no],
             )
             .map_err(|error| unwritten(&self.path, &error))?;
-        Ok(self.counts)
+        Ok((self.counts, store))
     }
 
     fn write(&mut self, connection: &Connection, batch: &Batch) -> Result<(Counts, Vec<Committed>), StoreError> {
