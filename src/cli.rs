@@ -68,6 +68,8 @@ pub enum Command {
     Senders(commands::SendersArgs),
     /// The policy gaps, worst first, each with its evidence and its remedy
     Gaps(commands::GapsArgs),
+    /// Day by day, and what changed beyond rhythm and chance
+    Trend(commands::TrendArgs),
     /// Show one report, whole
     Report(commands::ReportArgs),
     /// Delivery evidence: read logs and events, and say what became of the mail

@@ -12,6 +12,7 @@
 //!
 //! `pipeline` joins the first four; `commands` has one thin file per command.
 
+pub mod alert;
 pub mod cli;
 pub mod commands;
 pub mod config;

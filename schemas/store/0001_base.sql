@@ -360,7 +360,7 @@ CREATE TABLE finding (
 );
 COMMENT ON TABLE finding IS 'What live checks found, with time, so that there is a history.';
 COMMENT ON COLUMN finding.found_at IS 'When it was found.';
-COMMENT ON COLUMN finding.kind IS 'dns or blocklist.';
+COMMENT ON COLUMN finding.kind IS 'dns, blocklist or alert.';
 COMMENT ON COLUMN finding.subject IS 'The domain or address looked at.';
 COMMENT ON COLUMN finding.name IS 'What was checked.';
 COMMENT ON COLUMN finding.state IS 'ok, defect or could-not-check.';

@@ -16,6 +16,7 @@ mod schemas;
 mod senders;
 mod sql;
 mod status;
+mod trend;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub use schemas::{SchemasArgs, schemas};
 pub use senders::SendersArgs;
 pub use sql::SqlArgs;
 pub use status::StatusArgs;
+pub use trend::TrendArgs;
 
 use crate::cli::{Command, Global};
 use crate::config::Config;
@@ -147,6 +149,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Rates(args) => rates::run(&context, &args),
         Command::Report(args) => report::run(&context, &args),
         Command::Gaps(args) => gaps::run(&context, &args),
+        Command::Trend(args) => trend::run(&context, &args),
         Command::Senders(args) => senders::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),

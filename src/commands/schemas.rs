@@ -7,7 +7,7 @@ use schemars::{Schema, schema_for};
 
 use super::{ConfigAnswer, DeliveryImportAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
 use crate::evidence::DeliverySummary;
-use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status};
+use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status, Trend};
 
 /// Arguments of `schemas`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("report", schema_for!(ReportView)),
         ("senders", schema_for!(Senders)),
         ("status", schema_for!(Status)),
+        ("trend", schema_for!(Trend)),
     ]
 }
 

@@ -100,6 +100,7 @@ impl Config {
         for mailbox in &mut config.mailbox {
             mailbox.resolve(folder);
         }
+        config.alerts.resolve(folder);
         for (n, mailbox) in config.mailbox.iter().enumerate() {
             if config.mailbox.iter().take(n).any(|other| other.name == mailbox.name) {
                 let at = text.lines().enumerate().filter(|(_, line)| line.trim() == "[[mailbox]]").nth(n);

@@ -10,6 +10,7 @@ mod scope;
 mod senders;
 mod sql;
 mod status;
+mod trend;
 
 pub use export::export;
 pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, Severity, definition, gaps};
@@ -21,6 +22,7 @@ pub use scope::{PeriodArgs, QueryError, Scope, Span};
 pub use senders::{SenderRow, Senders, Unknown, senders};
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};
+pub use trend::{Backdrop, Change, ChangeKind, Day, Departure, Trend, TrendRow, episodes, failing, trend, volume};
 
 /// Divides messages by messages; `None` where there are none, since a share of nothing is no share.
 pub fn share(part: u64, whole: u64) -> Option<f64> {

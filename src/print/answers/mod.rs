@@ -9,6 +9,7 @@ mod rates;
 mod report;
 mod senders;
 mod status;
+mod trend;
 
 use crate::query::Span;
 

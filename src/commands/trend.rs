@@ -1,0 +1,59 @@
+//! `trend`: day by day with change detection; with `--alert`, what broke, told once.
+
+use chrono::{Days, NaiveDate};
+
+use super::{Context, Exit};
+use crate::alert;
+use crate::query::{PeriodArgs, Scope, trend};
+use crate::store::{Access, Store};
+
+/// Days before the last report day on which a change still counts as fresh.
+const FRESH_DAYS: u64 = 2;
+/// Days before that which are looked at too, so that a change that goes on keeps its first day, and its name.
+const RUN_DAYS: u64 = 42;
+
+/// Arguments of `trend`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A day is measured against the median of the same weekday in the eight weeks before; small counts raise nothing.
+With --alert and no period, the last three report days count. The exit status is 3 where something changed; what the
+config's [alerts] has been told of once is not sent again.")]
+pub struct TrendArgs {
+    /// Print only what broke, exit with status 3 where something did, and send what was not sent yet
+    #[arg(long)]
+    pub alert: bool,
+    /// The period and the domains.
+    #[command(flatten)]
+    pub period: PeriodArgs,
+}
+
+/// Runs `trend`.
+pub(super) fn run(context: &Context, args: &TrendArgs) -> anyhow::Result<Exit> {
+    let as_of = args.period.as_of.unwrap_or(context.today);
+    let store = context.read_attributed(as_of)?;
+    let mut scope = Scope::resolve(store.connection(), &args.period, context.today)?;
+    if !args.alert {
+        context.answer(&trend(store.connection(), &scope)?)?;
+        return Ok(Exit::Done);
+    }
+    if scope.until.is_none() && scope.span.until > as_of {
+        scope.span.until = as_of;
+    }
+    let back = |day: NaiveDate, days| day.checked_sub_days(Days::new(days)).unwrap_or(day);
+    let fresh = scope.since.unwrap_or_else(|| back(scope.span.until, FRESH_DAYS));
+    let held = scope.span.since;
+    scope.span.since = if scope.since.is_some() { back(fresh, RUN_DAYS) } else { held.max(back(fresh, RUN_DAYS)) };
+    let mut found = trend(store.connection(), &scope)?;
+    found.rows.clear();
+    found.changes.retain(|change| change.last_day >= fresh);
+    found.since = fresh;
+    let untold = alert::untold(store.connection(), &found.changes)?;
+    drop(store);
+    context.answer(&found)?;
+    if !untold.is_empty() && alert::send(&context.config.alerts, &untold, as_of)? {
+        tracing::info!("told of {} changes", untold.len());
+        let store = Store::open(&context.db, Access::Write, context.wait)?;
+        alert::remember(store.connection(), &untold)?;
+    }
+    Ok(if !found.changes.is_empty() { Exit::Findings } else { Exit::Done })
+}
