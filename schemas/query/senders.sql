@@ -50,7 +50,7 @@ sources AS (
     GROUP BY p.sender_key
 )
 SELECT u.sender_key, n.name, coalesce(n.status, 'unknown') AS status, n.service, n.category, n.owner, x.source_ip,
-    coalesce(t.evidence, s.evidence) AS evidence, coalesce(t.score, s.score, 0)::UTINYINT AS score,
+    coalesce(t.evidence, b.evidence, s.evidence) AS evidence, coalesce(t.score, b.score, s.score, 0)::UTINYINT AS score,
     coalesce(x.sources, 0)::UBIGINT AS sources, coalesce(x.networks, 0)::UBIGINT AS networks,
     coalesce(x.relays, false) AS relays, coalesce(x.own_host, false) AS own_host, u.* EXCLUDE (sender_key, evidence_at)
 FROM sums u
@@ -58,4 +58,7 @@ LEFT JOIN sources x ON x.sender_key = u.sender_key
 LEFT JOIN sender n ON n.sender_no = u.sender_key
 LEFT JOIN stream t ON u.sender_key >= 0 AND t.stream_no = u.evidence_at
 LEFT JOIN source s ON u.sender_key >= 0 AND s.source_no = -1 - u.evidence_at
+LEFT JOIN (
+    SELECT source, sender_no, any_value(evidence) AS evidence, any_value(score) AS score FROM source_from GROUP BY source, sender_no
+) b ON b.source = -1 - u.evidence_at AND b.sender_no = u.sender_key
 ORDER BY u.messages DESC, n.name, x.source_ip;

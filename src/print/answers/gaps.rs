@@ -6,16 +6,18 @@ use crate::query::{Definition, Gaps, Severity, Span};
 
 impl Answer for Gaps {
     fn page(&self) -> Page {
+        let span = Span { since: self.since, until: self.until };
+        let page = Page::new().heading(format!("Policy gaps, {}", days(span)));
+        if self.rows.is_empty() {
+            return page.line("No gaps.");
+        }
         let mut table = Table::new(&[
             ("gap", "gap"),
             ("severity", "severity"),
             ("domain", "domain"),
-            ("name", "name"),
             ("messages", "messages"),
             ("share", "share"),
-            ("evidence", "evidence"),
-            ("remedy", ""),
-            ("senders", ""),
+            ("evidence", "what"),
         ]);
         for row in &self.rows {
             let about_mail = row.messages > 0;
@@ -23,18 +25,10 @@ impl Answer for Gaps {
                 row.gap.into(),
                 row.severity.word().into(),
                 row.domain.clone().into(),
-                row.name.into(),
                 if about_mail { row.messages.into() } else { Cell::Empty },
                 if about_mail { Cell::Rate(row.share) } else { Cell::Empty },
-                row.evidence.clone().into(),
-                row.remedy.into(),
-                row.senders.join("; ").into(),
+                format!("{}: {}", row.name, row.evidence).into(),
             ]);
-        }
-        let span = Span { since: self.since, until: self.until };
-        let page = Page::new().heading(format!("Policy gaps, {}", days(span)));
-        if self.rows.is_empty() {
-            return page.line("No gaps.").table(table);
         }
         let of = |severity| count(self.rows.iter().filter(|row| row.severity == severity).count() as u64);
         page.table(table).line(String::new()).line(format!(
@@ -43,6 +37,25 @@ impl Answer for Gaps {
             of(Severity::Warn),
             of(Severity::Notice)
         ))
+    }
+
+    fn whole(&self) -> Page {
+        let keys = ["gap", "name", "domain", "severity", "messages", "share", "evidence", "remedy", "senders"];
+        let mut table = Table::new(&keys.map(|key| (key, key)));
+        for row in &self.rows {
+            table.row(vec![
+                row.gap.into(),
+                row.name.into(),
+                row.domain.clone().into(),
+                row.severity.word().into(),
+                row.messages.into(),
+                Cell::Rate(row.share),
+                row.evidence.clone().into(),
+                row.remedy.into(),
+                row.senders.join("; ").into(),
+            ]);
+        }
+        Page::new().table(table)
     }
 }
 

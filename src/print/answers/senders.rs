@@ -21,7 +21,7 @@ impl Answer for Senders {
         });
         let mut page = Page::new()
             .heading(format!("Senders, {}", days(Span { since: self.since, until: self.until })))
-            .table(table(shown.into_iter(), true))
+            .table(short(shown.into_iter()))
             .line(String::new());
         if !hidden.is_empty() {
             let messages = hidden.iter().map(|row| row.messages).sum();
@@ -41,7 +41,7 @@ impl Answer for Senders {
     }
 
     fn whole(&self) -> Page {
-        Page::new().table(table(self.rows.iter(), false))
+        Page::new().table(all(&self.rows))
     }
 }
 
@@ -63,62 +63,94 @@ fn is_source(row: &SenderRow) -> bool {
     row.status == "unknown" && row.evidence.starts_with("source ")
 }
 
-fn table<'a>(rows: impl Iterator<Item = &'a SenderRow>, mark_new: bool) -> Table {
+/// The table for people: what fits a hundred columns.
+fn short<'a>(rows: impl Iterator<Item = &'a SenderRow>) -> Table {
     let mut table = Table::new(&[
         ("sender", "sender"),
         ("status", "status"),
         ("class", "class"),
         ("messages", "messages"),
         ("share", "share"),
-        ("dmarc_pass", ""),
         ("pass_rate", "pass"),
-        ("dkim_aligned", ""),
-        ("spf_aligned", ""),
-        ("sources", "sources"),
-        ("first_day", ""),
-        ("last_day", "last day"),
         ("evidence", "evidence"),
-        ("because", ""),
-        ("header_from", ""),
-        ("owner", ""),
-        ("service", ""),
-        ("category", ""),
-        ("dkim_raw_pass", ""),
-        ("spf_raw_pass", ""),
-        ("overridden", ""),
-        ("override_share", ""),
-        ("quarantined", ""),
-        ("rejected", ""),
-        ("new_in_period", ""),
     ]);
+    for row in rows {
+        let sources = if row.sources > 1 {
+            format!("{}, {} sources", row.evidence, count(row.sources))
+        } else {
+            row.evidence.clone()
+        };
+        table.row(vec![
+            if row.new_in_period { format!("+ {}", row.sender).into() } else { row.sender.clone().into() },
+            row.status.clone().into(),
+            row.class.word().into(),
+            row.messages.into(),
+            Cell::Rate(row.share),
+            Cell::Rate(row.pass_rate),
+            sources.into(),
+        ]);
+    }
+    table
+}
+
+/// Every row with every column, for CSV.
+fn all(rows: &[SenderRow]) -> Table {
+    let keys = [
+        "sender",
+        "status",
+        "class",
+        "evidence",
+        "because",
+        "sources",
+        "messages",
+        "share",
+        "dmarc_pass",
+        "pass_rate",
+        "dkim_aligned",
+        "spf_aligned",
+        "dkim_raw_pass",
+        "spf_raw_pass",
+        "overridden",
+        "override_share",
+        "quarantined",
+        "rejected",
+        "first_day",
+        "last_day",
+        "new_in_period",
+        "header_from",
+        "owner",
+        "service",
+        "category",
+    ];
+    let mut table = Table::new(&keys.map(|key| (key, key)));
     for row in rows {
         let day = |day: Option<chrono::NaiveDate>| day.map_or(Cell::Empty, Cell::from);
         table.row(vec![
-            if mark_new && row.new_in_period { format!("+ {}", row.sender).into() } else { row.sender.clone().into() },
+            row.sender.clone().into(),
             row.status.clone().into(),
             row.class.word().into(),
+            row.evidence.clone().into(),
+            row.because.clone().into(),
+            row.sources.into(),
             row.messages.into(),
             Cell::Rate(row.share),
             row.dmarc_pass.into(),
             Cell::Rate(row.pass_rate),
             row.dkim_aligned.into(),
             row.spf_aligned.into(),
-            row.sources.into(),
-            day(row.first_day),
-            day(row.last_day),
-            row.evidence.clone().into(),
-            row.because.clone().into(),
-            row.header_from.join(" ").into(),
-            Cell::maybe(row.owner.as_deref()),
-            Cell::maybe(row.service.as_deref()),
-            Cell::maybe(row.category.as_deref()),
             row.dkim_raw_pass.into(),
             row.spf_raw_pass.into(),
             row.overridden.into(),
             Cell::Rate(row.override_share),
             row.quarantined.into(),
             row.rejected.into(),
+            day(row.first_day),
+            day(row.last_day),
             if row.new_in_period { "true" } else { "false" }.into(),
+            row.header_from.join(" ").into(),
+            Cell::maybe(row.owner.as_deref()),
+            Cell::maybe(row.service.as_deref()),
+            Cell::maybe(row.category.as_deref()),
         ]);
     }
     table

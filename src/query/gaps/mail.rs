@@ -58,7 +58,7 @@ WHERE NOT r.dmarc_pass AND r.reason IS NULL AND r.disposition % 3 < r.policy
     AND coalesce(p.pct, 100) >= 100 AND NOT coalesce(p.testing, false)
     AND r.stream IN (SELECT stream FROM flow WHERE softer > 0)
     AND {records}
-GROUP BY r.policy_domain, lower(p.reporter) HAVING messages > 0 ORDER BY messages DESC, 2";
+GROUP BY r.policy_domain, lower(p.reporter) HAVING sum(r.messages) > 0 ORDER BY sum(r.messages) DESC, 2";
 
 /// Finds the gaps that sums of `flow` show.
 pub(super) fn findings(

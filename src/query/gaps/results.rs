@@ -38,7 +38,7 @@ FROM record r
 JOIN spf_error e ON e.stream = r.stream
 JOIN report p ON p.report_no = r.report_no
 WHERE {records}
-GROUP BY ALL HAVING messages > 0 ORDER BY messages DESC";
+GROUP BY ALL HAVING sum(r.messages) > 0 ORDER BY sum(r.messages) DESC";
 
 const STRICT: &str = r#"
 WITH s AS (
