@@ -1,2 +1,2 @@
-SELECT policy_domain, reporter, unnest(errors) AS error, max(end_at) AS last_seen
-FROM report WHERE len(errors) > 0 GROUP BY ALL;
+SELECT policy_domain, reporter, error, max(end_at) AS last_seen
+FROM (SELECT policy_domain, reporter, end_at, unnest(errors) AS error FROM report) GROUP BY ALL;

@@ -31,8 +31,9 @@ WHERE {domains} AND policy_domain IS NOT NULL AND report_day > ?::DATE - 30 AND 
 GROUP BY policy_domain, lower(reporter) ORDER BY policy_domain, 5 DESC";
 
 const ERRORS: &str = "
-SELECT policy_domain, any_value(reporter), unnest(errors) AS error, max(report_day)::VARCHAR
-FROM report WHERE {reports} AND policy_domain IS NOT NULL AND len(errors) > 0
+SELECT policy_domain, any_value(reporter), error, max(report_day)::VARCHAR
+FROM (SELECT policy_domain, reporter, report_day, unnest(errors) AS error FROM report
+      WHERE {reports} AND policy_domain IS NOT NULL AND len(errors) > 0)
 GROUP BY policy_domain, lower(reporter), error ORDER BY policy_domain, 4 DESC";
 
 /// Days without a report that are a gap, and that make it grave.

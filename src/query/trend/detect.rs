@@ -13,11 +13,11 @@ pub(super) const WEEKS: usize = 8;
 /// Same weekdays that must be known before anything is said.
 const LEAST_WEEKS: usize = 4;
 /// Robust deviations that make a change. With a few thousand looks a year at a domain, chance alone stays below it.
-const DEVIATIONS: f64 = 4.5;
+const DEVIATIONS: f64 = 4.8;
 /// Least change, as a share of what the domain is expected to bring that day.
 const LEAST_SHARE: f64 = 0.012;
 /// Least change in messages: 3 of 5 failing is no news.
-const LEAST_MESSAGES: f64 = 15.0;
+const LEAST_MESSAGES: f64 = 35.0;
 /// Deviation of a count that is assumed however steady the past was, as a part of it.
 const LEAST_NOISE: f64 = 0.05;
 /// Deviation of a failing rate that is assumed however steady the past was.

@@ -1,0 +1,276 @@
+//! One planted defect for each gap; every figure below is a sum of counts that stand in the test.
+
+use super::plant::{AS_OF, Plant, Record, STRICT, aligned, days_before, foreign, spoofed};
+
+const DOMAIN: &str = "north.example";
+const CONFIG: &str = "
+[[sender]]
+name = 'mta'
+ips = ['192.0.2.0/28']
+[[domain]]
+name = 'north.example'
+";
+
+/// Ten healthy days of two reporters up to the day before today.
+fn healthy(policy: &str) -> Plant {
+    let mut plant = Plant::new();
+    plant.config(CONFIG);
+    for day in 1..=10 {
+        for (reporter, count) in [("Alpha", 60), ("Beta", 40)] {
+            plant.report(reporter, DOMAIN, &days_before(day), policy, &[aligned(DOMAIN, "192.0.2.1", count)]);
+        }
+    }
+    plant
+}
+
+/// The gaps of ten healthy days and one report more.
+fn with(policy: &str, records: &[Record]) -> Vec<(String, String, u64)> {
+    let mut plant = healthy(policy);
+    plant.report("Gamma", DOMAIN, &days_before(1), policy, records);
+    plant.import().gaps(DOMAIN)
+}
+
+fn row(gap: &str, severity: &str, messages: u64) -> (String, String, u64) {
+    (gap.to_owned(), severity.to_owned(), messages)
+}
+
+#[test]
+fn a_healthy_domain_has_no_gap() {
+    let mut plant = healthy(STRICT);
+    plant.import();
+    assert_eq!(plant.gaps(DOMAIN), []);
+    assert!(plant.text(&["gaps", "--as-of", AS_OF]).contains("No gaps."));
+    assert!(plant.run(&["gaps", "--as-of", AS_OF, "--fail-on", "notice"]).status.success());
+    plant.config("");
+    assert_eq!(plant.gaps(DOMAIN), [], "own mail needs no approval to be healthy");
+}
+
+#[test]
+fn g01_to_g05_and_g18_are_about_the_policy() {
+    let policy = |p: &str| healthy(p).import().gaps(DOMAIN);
+    assert_eq!(policy("<p>none</p>"), [row("G01", "notice", 0)]);
+    assert_eq!(policy("<p>reject</p><sp>quarantine</sp>"), [row("G02", "warn", 0)]);
+    assert_eq!(policy("<p>reject</p><sp>reject</sp><np>none</np>"), [row("G03", "notice", 0)]);
+    assert_eq!(policy("<p>quarantine</p><pct>25</pct>"), [row("G04", "warn", 0)]);
+    assert_eq!(policy("<p>none</p><pct>25</pct>"), [row("G01", "notice", 0)], "pct of none is nothing");
+    assert_eq!(policy("<p>quarantine</p><testing>y</testing>"), [row("G05", "warn", 0)]);
+    let mut parked = healthy("<p>reject</p><sp>none</sp>");
+    parked.config("[[domain]]\nname = 'north.example'\nsends = false\n");
+    assert_eq!(parked.import().gaps(DOMAIN), [row("G02", "warn", 0), row("G18", "warn", 0)]);
+}
+
+#[test]
+fn one_reporter_with_a_stale_record_does_not_speak_for_the_domain() {
+    let mut plant = healthy(STRICT);
+    plant.report("Gamma", DOMAIN, &days_before(1), "<p>none</p>", &[]);
+    assert_eq!(plant.import().gaps(DOMAIN), []);
+}
+
+#[test]
+fn g06_g08_g21_a_service_that_signs_as_itself() {
+    let found = with(STRICT, &[foreign(DOMAIN, "198.51.100.9", 30, "crm.example")]);
+    // Everything of it is unaligned: G06 all, G07 SPF, G08 DKIM, and nobody approved it.
+    let all = [row("G06", "high", 30), row("G07", "high", 30), row("G08", "warn", 30), row("G14", "notice", 30)];
+    assert_eq!(found, [&all[..], &[row("G21", "high", 30)]].concat());
+}
+
+#[test]
+fn g07_is_a_notice_where_dkim_carries_the_mail() {
+    let record = Record { spf: "fail", mail_from: ("esp.example".into(), "pass"), ..aligned(DOMAIN, "192.0.2.2", 25) };
+    assert_eq!(with(STRICT, &[record]), [row("G07", "notice", 25)]);
+}
+
+#[test]
+fn g09_a_source_that_spf_alone_carries() {
+    let unsigned = |count| Record { dkim: "fail", signatures: vec![], ..aligned(DOMAIN, "192.0.2.3", count) };
+    assert_eq!(with(STRICT, &[unsigned(12)]), [row("G09", "high", 12)]);
+    assert_eq!(with("<p>quarantine</p>", &[unsigned(12)]), [row("G09", "warn", 12)]);
+    // The mail server's own unsigned messages are no such source: DKIM carries its other mail.
+    let same_host = Record { ip: "192.0.2.1".into(), ..unsigned(3) };
+    assert_eq!(with(STRICT, &[same_host]), []);
+}
+
+#[test]
+fn g10_grades_by_the_share_of_the_selector() {
+    let broken = |count| Record {
+        dkim: "fail",
+        signatures: vec![(DOMAIN.into(), "s1", "fail")],
+        ..aligned(DOMAIN, "192.0.2.1", count)
+    };
+    // 1,000 healthy messages carry s1: 9 of 1,009 is below one in a hundred, 11 of 1,011 above.
+    assert_eq!(with(STRICT, &[broken(9)]), [row("G10", "notice", 9)]);
+    assert_eq!(with(STRICT, &[broken(11)]), [row("G10", "high", 11)]);
+    let stranger = Record { signatures: vec![("list.example".into(), "k", "fail")], ..broken(50) };
+    assert_eq!(with(STRICT, &[stranger]), [], "a stranger's broken signature is no gap of the domain");
+}
+
+#[test]
+fn g11_an_error_of_the_own_spf_record() {
+    let record = Record { spf: "fail", mail_from: (DOMAIN.into(), "permerror"), ..aligned(DOMAIN, "192.0.2.1", 7) };
+    assert_eq!(with(STRICT, &[record.clone()]), [row("G11", "high", 7)]);
+    let mut plant = healthy(STRICT);
+    plant.report("Gamma", DOMAIN, &days_before(1), STRICT, &[record]);
+    let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+    let evidence = answer["rows"][0]["evidence"].as_str().unwrap();
+    assert!(evidence.contains("one reporter alone"), "{evidence}");
+}
+
+#[test]
+fn g12_a_subdomain_without_a_record_of_its_own() {
+    let sub = aligned("shop.north.example", "192.0.2.1", 14);
+    assert_eq!(with(STRICT, &[sub.clone()]), [row("G12", "notice", 14)]);
+    let found = with("<p>reject</p><sp>none</sp>", &[sub]);
+    assert_eq!(found, [row("G02", "warn", 0), row("G12", "warn", 14)]);
+}
+
+#[test]
+fn g13_and_g14_are_what_receivers_did_instead() {
+    let failing = |disposition, reason| Record {
+        dkim: "fail",
+        spf: "fail",
+        disposition,
+        reason,
+        signatures: vec![],
+        mail_from: (DOMAIN.into(), "softfail"),
+        ..aligned(DOMAIN, "192.0.2.1", 6)
+    };
+    assert_eq!(with(STRICT, &[failing("none", Some("local_policy"))]), [row("G13", "notice", 6)]);
+    assert_eq!(with(STRICT, &[failing("quarantine", None)]), [row("G14", "notice", 6)]);
+    assert_eq!(with(STRICT, &[failing("reject", None)]), [], "the policy was done");
+    let sampled = "<p>reject</p><pct>50</pct>";
+    assert_eq!(with(sampled, &[failing("none", Some("sampled_out"))]), [row("G04", "warn", 0)], "belongs to G04");
+    assert_eq!(with(sampled, &[failing("none", None)]), [row("G04", "warn", 0)], "pct explains it");
+}
+
+#[test]
+fn g15_days_without_reports() {
+    let silent = |days: u64| {
+        let mut plant = Plant::new();
+        plant.config(CONFIG);
+        for day in days..days + 10 {
+            plant.report("Alpha", DOMAIN, &days_before(day), STRICT, &[aligned(DOMAIN, "192.0.2.1", 5)]);
+        }
+        plant.import().gaps(DOMAIN)
+    };
+    // A report of the day N days before today ends one second before N - 1 whole days.
+    assert_eq!(silent(3), []);
+    assert_eq!(silent(4), [row("G15", "warn", 0)]);
+    assert_eq!(silent(8), [row("G15", "high", 0)]);
+    let mut never = healthy(STRICT);
+    never.config("[[sender]]\nname = 'mta'\nips = ['192.0.2.1']\n[[domain]]\nname = 'other.example'\n");
+    assert_eq!(never.import().gaps("other.example"), [row("G15", "high", 0)]);
+    // A domain that is reported on once a week is not silent after five days.
+    let mut weekly = Plant::new();
+    weekly.config(CONFIG);
+    for week in 0..8 {
+        weekly.report("Alpha", DOMAIN, &days_before(5 + 7 * week), STRICT, &[aligned(DOMAIN, "192.0.2.1", 5)]);
+    }
+    assert_eq!(weekly.import().gaps(DOMAIN), []);
+}
+
+#[test]
+fn g16_a_reporter_that_fell_silent() {
+    let silent = |from: u64, days: u64, count: u64| {
+        let mut plant = healthy(STRICT);
+        for day in from..from + days {
+            plant.report("Gamma", DOMAIN, &days_before(day), STRICT, &[aligned(DOMAIN, "192.0.2.1", count)]);
+        }
+        plant.import().gaps(DOMAIN)
+    };
+    assert_eq!(silent(6, 5, 10), [row("G16", "notice", 0)]);
+    assert_eq!(silent(6, 5, 100), [row("G16", "warn", 0)], "it carried a third of the mail");
+    assert_eq!(silent(6, 4, 100), [], "four days are no habit");
+    assert_eq!(silent(5, 5, 100), [], "silent for four days only");
+}
+
+#[test]
+fn g17_a_policy_that_changes_to_and_fro() {
+    let changes = |policies: &[&str]| {
+        let mut plant = Plant::new();
+        plant.config(CONFIG);
+        for (day, policy) in (1..).zip(policies.iter().rev()) {
+            plant.report("Alpha", DOMAIN, &days_before(day), policy, &[aligned(DOMAIN, "192.0.2.1", 5)]);
+        }
+        plant.import().gaps(DOMAIN)
+    };
+    let (reject, quarantine) = ("<p>reject</p>", "<p>quarantine</p>");
+    assert_eq!(changes(&[quarantine, quarantine, reject, reject, reject]), [], "one change is normal");
+    assert_eq!(changes(&[reject, quarantine, reject, quarantine, quarantine]), [row("G17", "warn", 0)]);
+}
+
+#[test]
+fn g19_strict_alignment_fails_a_sibling() {
+    let policy = "<adkim>s</adkim><aspf>r</aspf><p>reject</p><sp>reject</sp>";
+    let record = Record {
+        dkim: "fail",
+        spf: "fail",
+        disposition: "reject",
+        signatures: vec![("mail.north.example".into(), "s1", "pass")],
+        mail_from: (DOMAIN.into(), "softfail"),
+        ..aligned(DOMAIN, "192.0.2.1", 8)
+    };
+    let found = with(policy, &[record]);
+    assert_eq!(found, [row("G06", "high", 8), row("G08", "warn", 8), row("G19", "high", 8)]);
+}
+
+#[test]
+fn g20_a_reporters_error() {
+    let mut plant = healthy(STRICT);
+    let error = "<error>Multiple DMARC records</error>";
+    plant.report_with("Gamma", DOMAIN, &days_before(1), STRICT, error, &[aligned(DOMAIN, "192.0.2.1", 3)]);
+    let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+    assert_eq!(answer["rows"][0]["gap"], "G20");
+    assert!(answer["rows"][0]["evidence"].as_str().unwrap().contains("Gamma"), "{answer}");
+    assert!(answer["rows"][0]["evidence"].as_str().unwrap().contains("Multiple DMARC records"), "{answer}");
+}
+
+#[test]
+fn g22_approved_senders_that_fail() {
+    let failing = |count| Record {
+        disposition: "reject",
+        mail_from: (DOMAIN.into(), "softfail"),
+        ..spoofed(DOMAIN, "192.0.2.4", count)
+    };
+    // 1,000 healthy messages: 20 of 1,020 leave 98.04%, 21 of 1,021 leave 97.94%.
+    assert_eq!(with(STRICT, &[failing(20)]), []);
+    assert_eq!(with(STRICT, &[failing(21)]), [row("G22", "high", 21)]);
+    let mut plant = healthy(STRICT);
+    plant.config(&format!("{CONFIG}[gaps]\napproved_pass_rate = 0.95\n"));
+    plant.report("Gamma", DOMAIN, &days_before(1), STRICT, &[failing(21)]);
+    assert_eq!(plant.import().gaps(DOMAIN), []);
+}
+
+#[test]
+fn fail_on_sets_the_exit_status() {
+    let plant = healthy("<p>reject</p><sp>none</sp>");
+    plant.import();
+    let status = |severity| plant.run(&["gaps", "--as-of", AS_OF, "--fail-on", severity]).status.code();
+    assert_eq!((status("notice"), status("warn"), status("high")), (Some(3), Some(3), Some(0)));
+}
+
+#[test]
+fn every_gap_explains_itself_with_sql_that_runs() {
+    let mut plant = healthy(STRICT);
+    plant.report("Gamma", DOMAIN, &days_before(1), STRICT, &[foreign(DOMAIN, "198.51.100.9", 30, "crm.example")]);
+    plant.import();
+    for number in 1..=22 {
+        let id = format!("G{number:02}");
+        let one = plant.json(&["gaps", "--explain", &id.to_lowercase()]);
+        assert_eq!(one["gap"], id);
+        assert!(one["remedy"].as_str().unwrap().ends_with('.'));
+        let rows = plant.json(&["sql", one["sql"].as_str().unwrap()]);
+        let rows = rows.as_array().unwrap();
+        // The same figures that `gaps` gives above.
+        let expected = match number {
+            6 | 7 | 8 | 14 | 21 => Some(30),
+            _ => None,
+        };
+        if let Some(messages) = expected {
+            let of_crm: Vec<u64> = rows.iter().filter_map(|row| row["messages"].as_u64()).collect();
+            assert!(of_crm.contains(&messages), "{id}: {rows:?}");
+        }
+    }
+    let output = plant.run(&["gaps", "--explain", "G99"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("authenticated-but-unaligned"));
+}
