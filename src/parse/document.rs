@@ -63,7 +63,7 @@ struct Skip {
 struct Suspect {
     name: String,
     same: u64,
-    at: u64,
+    at: At,
     saved: super::draft::Saved,
 }
 
@@ -92,7 +92,8 @@ pub(super) struct Document {
     doctype: Option<(At, Option<String>)>,
     undone: u32,
     broken: u32,
-    /// What the text behind the root stands in.
+    /// Whether something follows the root that should not, and what the text there stands in.
+    has_tail: bool,
     pub(super) tail: super::trailer::Tail,
     text_bytes: usize,
 }
@@ -111,6 +112,7 @@ impl Document {
             doctype: None,
             undone: 0,
             broken: 0,
+            has_tail: false,
             tail: super::trailer::Tail::default(),
             text_bytes,
         }
@@ -126,18 +128,19 @@ impl Document {
         self.suspects.clear();
         (self.junk, self.junk_bytes, self.doctype) = (None, 0, None);
         (self.undone, self.broken) = (0, 0);
-        self.tail = super::trailer::Tail::default();
+        (self.has_tail, self.tail) = (false, super::trailer::Tail::default());
     }
 
-    /// Gives `resolve` every place that is kept for later, before the text that it counts in is let go.
-    pub(super) fn places(&mut self, mut resolve: impl FnMut(&mut At)) {
-        if let Some((at, _)) = &mut self.junk {
-            resolve(at);
-        }
-        if let Some((at, _)) = &mut self.doctype {
-            resolve(at);
-        }
-        self.draft.places(resolve);
+    /// Returns every place that is kept for later and has no line and column yet, in their order in the document: they
+    /// must get them before the text that they count in is let go.
+    pub(super) fn unplaced(&mut self) -> Vec<&mut At> {
+        let junk = self.junk.iter_mut().map(|(at, _)| at);
+        let doctype = self.doctype.iter_mut().map(|(at, _)| at);
+        let suspects = self.suspects.iter_mut().map(|s| &mut s.at);
+        let mut places: Vec<_> = junk.chain(doctype).chain(suspects).chain(self.draft.places()).collect();
+        places.retain(|at| at.byte().is_some());
+        places.sort_by_key(|at| at.byte());
+        places
     }
 
     /// Returns whether a record may start here, read by nothing but its text.
@@ -282,7 +285,7 @@ impl Document {
             self.draft.learn_not();
         }
         // The name is nearly always that of the innermost element, as the standards write it.
-        if self.top().is_some_and(|top| top.tag.name() == local) {
+        if self.top().is_some_and(|top| top.tag.is(local)) {
             return self.close(at, behind);
         }
         let tag = Tag::read(local).map(|(tag, _)| tag);
@@ -308,7 +311,7 @@ impl Document {
         if frame.place == Place::Feedback {
             self.stage = Stage::After;
             for suspect in &self.suspects {
-                self.draft.notes.warn("unclosed-element", At::Byte(suspect.at), "unclosed", &suspect.name, || {
+                self.draft.notes.warn("unclosed-element", suspect.at, "unclosed", &suspect.name, || {
                     format!("<{}> is never closed; the parts of the report behind it were read", excerpt(&suspect.name))
                 });
             }
@@ -364,7 +367,7 @@ impl Document {
         if skip.suspect && part {
             let saved = self.draft.save();
             if let Some(skip) = self.skip.take() {
-                self.suspects.push(Suspect { name: skip.name, same: skip.same, at, saved });
+                self.suspects.push(Suspect { name: skip.name, same: skip.same, at: At::Byte(at), saved });
             }
             return true;
         }
@@ -593,8 +596,16 @@ impl Document {
         Stop::rejected("second-report", at, "a second <feedback> follows the first; each needs a document of its own")
     }
 
-    /// Notes what follows the root.
+    /// Returns why a document is refused whose root ends before its parts do: what was read is not all of it.
+    pub(super) fn part_behind(at: u64) -> Stop {
+        Stop::rejected("part-behind", at, "parts of the report follow its </feedback>")
+    }
+
+    /// Notes what follows the root, once.
     pub(super) fn junk_after(&mut self, at: u64) {
+        if std::mem::replace(&mut self.has_tail, true) {
+            return;
+        }
         self.draft
             .notes
             .warn("junk-after", At::Byte(at), "junk", "after", || "something follows </feedback>; ignored".to_owned());

@@ -145,10 +145,9 @@ impl Draft {
         self.reason_text.clear();
     }
 
-    pub(super) fn places(&mut self, mut resolve: impl FnMut(&mut At)) {
-        resolve(&mut self.pass_at);
-        resolve(&mut self.record_at);
-        self.notes.place(resolve);
+    /// Returns the places that may need a line and a column.
+    pub(super) fn places(&mut self) -> impl Iterator<Item = &mut At> {
+        [&mut self.pass_at, &mut self.record_at].into_iter().chain(self.notes.places())
     }
 
     pub(super) fn memo(&mut self) -> Option<&mut Memo> {

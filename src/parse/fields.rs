@@ -118,7 +118,8 @@ impl Draft {
         match tag {
             Tag::OrgName => self.put(|d| &mut d.metadata.reporter, some, tag, at),
             Tag::Email => {
-                let bare = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).map(|t| t.trim().to_owned());
+                let bare = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).filter(|t| t.contains('@'));
+                let bare = bare.map(|t| t.trim().to_owned());
                 self.put(|d| &mut d.metadata.email, bare.or(some), tag, at);
             }
             Tag::ExtraContactInfo => self.put(|d| &mut d.metadata.extra_contact, some, tag, at),

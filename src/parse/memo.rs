@@ -93,6 +93,7 @@ pub(super) struct Memo {
     bytes: usize,
     results: HashMap<u128, Arc<Results>>,
     names: HashSet<Arc<str>>,
+    record_end: memchr::memmem::Finder<'static>,
 }
 
 const RECORD_END: &[u8] = b"</record>";
@@ -107,6 +108,7 @@ impl Memo {
             bytes: 0,
             results: HashMap::new(),
             names: HashSet::new(),
+            record_end: memchr::memmem::Finder::new(RECORD_END),
         }
     }
 
@@ -122,7 +124,7 @@ impl Memo {
         };
         // The last layout used is nearly always the next one, too.
         self.layouts.swap(0, at);
-        let Some(end) = memchr::memmem::find(tail, RECORD_END) else { return Found::Unfinished };
+        let Some(end) = self.record_end.find(tail) else { return Found::Unfinished };
         let end = end + RECORD_END.len();
         let length = text.len() - tail.len() + end;
         let tail = tail.get(..end).unwrap_or_default();
@@ -141,7 +143,7 @@ impl Memo {
     pub(super) fn learn(&mut self, record: &[u8], source: (usize, usize), count: (usize, usize), known: Learnt) {
         let parts = (record.get(..source.0), record.get(source.1..count.0), record.get(count.1..));
         let (Some(before), Some(between), Some(tail)) = parts else { return };
-        if memchr::memmem::find(tail, RECORD_END).is_none_or(|end| end + RECORD_END.len() != tail.len()) {
+        if self.record_end.find(tail).is_none_or(|end| end + RECORD_END.len() != tail.len()) {
             return;
         }
         if self.bytes + tail.len() > RECORD_BYTES {

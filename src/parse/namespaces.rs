@@ -54,7 +54,9 @@ impl Namespaces {
     ///
     /// An undeclared namespace is ours: most reporters declare none, and some only prefix the root.
     pub(super) fn has(&self, prefix: &str, tag: &BytesStart<'_>) -> bool {
-        if memchr::memmem::find(tag.attributes_raw().as_bytes(), b"xmlns").is_some()
+        let attributes = tag.attributes_raw();
+        if !attributes.is_empty()
+            && memchr::memmem::find(attributes.as_bytes(), b"xmlns").is_some()
             && let Some((_, uri)) = declarations(tag).into_iter().find(|(p, _)| p == prefix)
         {
             return self.is_ours(&uri);
@@ -64,6 +66,10 @@ impl Namespaces {
 
     /// Returns whether a prefix belongs to the report by what the root says.
     pub(super) fn has_prefix(&self, prefix: &str) -> bool {
+        // Comparing two empty strings is dear: glibc reads behind their dangling pointers, and the processor traps it.
+        if prefix.is_empty() && self.root_prefix.is_empty() {
+            return true;
+        }
         if prefix == self.root_prefix {
             return true;
         }

@@ -17,10 +17,20 @@ const EXCERPT_CHARS: usize = 60;
 pub(super) enum At {
     /// So many bytes into the text; becomes a line and a column before the text is let go.
     Byte(u64),
-    /// Line and column.
-    Place(u64, u64),
+    /// The same with its line and column.
+    Place(u64, u64, u64),
     /// No single place.
     Whole,
+}
+
+impl At {
+    /// Returns the byte, where that is all that is known.
+    pub(super) const fn byte(self) -> Option<u64> {
+        match self {
+            Self::Byte(byte) => Some(byte),
+            Self::Place(..) | Self::Whole => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -74,12 +84,10 @@ impl Notes {
         self.total
     }
 
-    /// Gives every note that still counts bytes its line and column.
-    pub(super) fn place(&mut self, mut resolve: impl FnMut(&mut At)) {
-        for note in self.notes.iter_mut().skip(self.placed) {
-            resolve(&mut note.at);
-        }
-        self.placed = self.notes.len();
+    /// Returns the places of the notes made since the last call.
+    pub(super) fn places(&mut self) -> impl Iterator<Item = &mut At> {
+        let placed = std::mem::replace(&mut self.placed, self.notes.len());
+        self.notes.iter_mut().skip(placed).map(|note| &mut note.at)
     }
 
     /// Returns the warnings; every place must be resolved.
@@ -96,7 +104,7 @@ impl Notes {
 impl Note {
     fn finish(self) -> Warning {
         let (line, column) = match self.at {
-            At::Place(line, column) => (line, column),
+            At::Place(_, line, column) => (line, column),
             At::Byte(_) | At::Whole => (0, 0),
         };
         let text = if self.times > 1 { format!("{} ({} times)", self.text, self.times) } else { self.text };

@@ -116,7 +116,7 @@ impl Reader {
             );
             match step {
                 Ok(Step::More(done)) => {
-                    self.document.places(|at| self.window.resolve(at));
+                    self.window.resolve(self.document.unplaced());
                     self.window.consume(done);
                 }
                 Ok(Step::Done) => return self.finish(),
@@ -153,19 +153,15 @@ impl Reader {
                 });
             }
         }
-        self.document.places(|at| self.window.resolve(at));
+        self.window.resolve(self.document.unplaced());
         Reading::Report(Box::new(self.document.draft.report()))
     }
 
     fn rejection(&mut self, code: &'static str, mut at: At, text: String) -> Rejection {
-        let byte = match at {
-            At::Byte(byte) => byte,
-            At::Place(..) | At::Whole => self.window.offset(),
-        };
-        self.window.resolve(&mut at);
-        let (line, column) = match at {
-            At::Place(line, column) => (line, column),
-            At::Byte(_) | At::Whole => (0, 0),
+        self.window.resolve([&mut at]);
+        let (byte, line, column) = match at {
+            At::Place(byte, line, column) => (byte, line, column),
+            At::Byte(_) | At::Whole => (0, 0, 0),
         };
         Rejection { code, line, column, byte, text }
     }
@@ -179,12 +175,6 @@ fn walk(document: &mut Document, text: &str, last: bool, offset: u64, limit: usi
         if document.stage == Stage::After {
             let done = trailer(document, rest, last, offset + from as u64)?;
             return Ok(if last { Step::Done } else { Step::More(from + done) });
-        }
-        if let Some(behind) = rest.strip_prefix('\u{feff}') {
-            // quick-xml would drop it from the start of a window, and nowhere else.
-            document.text("\u{feff}", offset + from as u64, None)?;
-            from = text.len() - behind.len();
-            continue;
         }
         match events(document, text, from, last, offset, limit)? {
             Events::Step(step) => return Ok(step),
@@ -208,16 +198,25 @@ fn events(
     offset: u64,
     limit: usize,
 ) -> Result<Events, Stop> {
-    let mut xml = XmlReader::from_str(text.get(from..).unwrap_or_default());
+    let rest = text.get(from..).unwrap_or_default();
+    // quick-xml drops a U+FEFF at its very start; here it may be in the middle of the document.
+    let mark = rest.starts_with('\u{feff}');
+    let mut xml = XmlReader::from_str(if mark { "<?mark?>" } else { rest });
+    if mark {
+        let _ = xml.read_event();
+        *xml.get_mut() = rest.as_bytes();
+    }
     let config = xml.config_mut();
     config.allow_dangling_amp = true;
     config.allow_unmatched_ends = true;
     config.check_end_names = false;
-    let mut unknown = None;
+    let (mut unknown, mut after_text) = (None, false);
     loop {
         let mut start = text.len() - xml.get_ref().len();
         if document.expects_record() && unknown != Some(start) {
             match known_records(document, text.as_bytes(), start, last, offset) {
+                // Behind a text, quick-xml has seen the "<" that follows: it cannot be moved past that.
+                Known::Until(done, _) if done > start && after_text => return Ok(Events::Again(done)),
                 Known::Until(done, next) => {
                     *xml.get_mut() = xml.get_ref().get(done - start..).unwrap_or_default();
                     (start, unknown) = (done, Some(next));
@@ -227,6 +226,7 @@ fn events(
         }
         let at = offset + start as u64;
         let event = xml.read_event();
+        after_text = matches!(event, Ok(Event::Text(_)));
         let end = text.len() - xml.get_ref().len();
         let raw = text.get(start..end).unwrap_or_default();
         // Text before the root is junk, and has its own bound.
@@ -235,7 +235,7 @@ fn events(
         }
         match event {
             Ok(Event::Text(piece)) => {
-                if end == text.len() && !last && document.stage == Stage::Inside {
+                if end == text.len() && !last && (document.stage == Stage::Inside || raw.len() < limit) {
                     return Ok(Events::Step(Step::More(start)));
                 }
                 document.text(&piece.into_inner(), at, Some((at, offset + end as u64)))?;

@@ -1,6 +1,6 @@
 //! The element names of a report, and which of them stand inside which.
 
-/// Declares the names; every name is written in lower case.
+/// Declares the names; every name is written in lower case, as bytes: matching those looks at the length first.
 macro_rules! tags {
     ($($variant:ident = $name:literal;)+) => {
         /// A known element name, whatever its case and namespace.
@@ -10,16 +10,26 @@ macro_rules! tags {
         impl Tag {
             /// Returns the name as the standards write it.
             pub(super) const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
+                let name: &[u8] = match self { $(Self::$variant => $name,)+ };
+                match std::str::from_utf8(name) {
+                    Ok(name) => name,
+                    Err(_) => "",
+                }
+            }
+
+            /// Returns whether a local name is this one, as the standards write it.
+            pub(super) fn is(self, local: &str) -> bool {
+                let name: &[u8] = match self { $(Self::$variant => $name,)+ };
+                name == local.as_bytes()
             }
 
             /// Reads a local name that is exactly as the standards write it.
-            fn exact(local: &str) -> Option<Self> {
+            fn exact(local: &[u8]) -> Option<Self> {
                 match local {
                     $($name => Some(Self::$variant),)+
                     // The drafts before RFC 7489, and the drafts of RFC 9990, had these.
-                    "identities" => Some(Self::Identifiers),
-                    "extensions" => Some(Self::Extension),
+                    b"identities" => Some(Self::Identifiers),
+                    b"extensions" => Some(Self::Extension),
                     _ => None,
                 }
             }
@@ -28,51 +38,51 @@ macro_rules! tags {
 }
 
 tags! {
-    Feedback = "feedback";
-    Version = "version";
-    ReportMetadata = "report_metadata";
-    OrgName = "org_name";
-    Email = "email";
-    ExtraContactInfo = "extra_contact_info";
-    ReportId = "report_id";
-    DateRange = "date_range";
-    Begin = "begin";
-    End = "end";
-    Error = "error";
-    Generator = "generator";
-    PolicyPublished = "policy_published";
-    Domain = "domain";
-    Adkim = "adkim";
-    Aspf = "aspf";
-    P = "p";
-    Sp = "sp";
-    Np = "np";
-    Pct = "pct";
-    Fo = "fo";
-    Testing = "testing";
-    Psd = "psd";
-    DiscoveryMethod = "discovery_method";
-    Extension = "extension";
-    Record = "record";
-    Row = "row";
-    SourceIp = "source_ip";
-    Count = "count";
-    PolicyEvaluated = "policy_evaluated";
-    Disposition = "disposition";
-    Dkim = "dkim";
-    Spf = "spf";
-    Reason = "reason";
-    Type = "type";
-    Comment = "comment";
-    Identifiers = "identifiers";
-    HeaderFrom = "header_from";
-    EnvelopeFrom = "envelope_from";
-    EnvelopeTo = "envelope_to";
-    AuthResults = "auth_results";
-    Selector = "selector";
-    Result = "result";
-    HumanResult = "human_result";
-    Scope = "scope";
+    Feedback = b"feedback";
+    Version = b"version";
+    ReportMetadata = b"report_metadata";
+    OrgName = b"org_name";
+    Email = b"email";
+    ExtraContactInfo = b"extra_contact_info";
+    ReportId = b"report_id";
+    DateRange = b"date_range";
+    Begin = b"begin";
+    End = b"end";
+    Error = b"error";
+    Generator = b"generator";
+    PolicyPublished = b"policy_published";
+    Domain = b"domain";
+    Adkim = b"adkim";
+    Aspf = b"aspf";
+    P = b"p";
+    Sp = b"sp";
+    Np = b"np";
+    Pct = b"pct";
+    Fo = b"fo";
+    Testing = b"testing";
+    Psd = b"psd";
+    DiscoveryMethod = b"discovery_method";
+    Extension = b"extension";
+    Record = b"record";
+    Row = b"row";
+    SourceIp = b"source_ip";
+    Count = b"count";
+    PolicyEvaluated = b"policy_evaluated";
+    Disposition = b"disposition";
+    Dkim = b"dkim";
+    Spf = b"spf";
+    Reason = b"reason";
+    Type = b"type";
+    Comment = b"comment";
+    Identifiers = b"identifiers";
+    HeaderFrom = b"header_from";
+    EnvelopeFrom = b"envelope_from";
+    EnvelopeTo = b"envelope_to";
+    AuthResults = b"auth_results";
+    Selector = b"selector";
+    Result = b"result";
+    HumanResult = b"human_result";
+    Scope = b"scope";
 }
 
 /// The longest known name, `extra_contact_info`.
@@ -81,14 +91,14 @@ const LONGEST: usize = 18;
 impl Tag {
     /// Reads a local name in any case. The flag says that its case is not the standards'.
     pub(super) fn read(local: &str) -> Option<(Self, bool)> {
-        if let Some(tag) = Self::exact(local) {
+        if let Some(tag) = Self::exact(local.as_bytes()) {
             return Some((tag, false));
         }
         let mut folded = [0; LONGEST];
         let folded = folded.get_mut(..local.len())?;
         folded.copy_from_slice(local.as_bytes());
         folded.make_ascii_lowercase();
-        Self::exact(std::str::from_utf8(folded).ok()?).map(|tag| (tag, true))
+        Self::exact(folded).map(|tag| (tag, true))
     }
 
     /// Elements that hold a part of the report: one of them inside a place where it cannot stand shows that an element

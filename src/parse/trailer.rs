@@ -49,8 +49,12 @@ pub(super) fn trailer(document: &mut Document, text: &str, last: bool, offset: u
                         document.tail = Tail::Instruction;
                         2
                     } else {
-                        if is_report(rest) {
-                            return Err(Document::second_report(at));
+                        match tag(rest) {
+                            Some(Tag::Feedback) => return Err(Document::second_report(at)),
+                            Some(Tag::ReportMetadata | Tag::PolicyPublished | Tag::Record) => {
+                                return Err(Document::part_behind(at));
+                            }
+                            _ => {}
                         }
                         document.junk_after(at);
                         let next = rest.as_bytes().get(1..).and_then(|r| memchr::memchr(b'<', r));
@@ -71,10 +75,10 @@ fn last_boundary(text: &str, keep: usize) -> usize {
     at
 }
 
-/// Returns whether a `<feedback>` begins here.
-fn is_report(rest: &str) -> bool {
-    let Some(tag) = rest.strip_prefix('<') else { return false };
-    let name = tag.split(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/' | '<')).next().unwrap_or_default();
+/// Returns the known element that begins here.
+fn tag(rest: &str) -> Option<Tag> {
+    let name =
+        rest.strip_prefix('<')?.split(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/' | '<')).next()?;
     let local = name.split_once(':').map_or(name, |(_, local)| local);
-    matches!(Tag::read(local), Some((Tag::Feedback, _)))
+    Tag::read(local).map(|(tag, _)| tag)
 }

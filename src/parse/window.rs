@@ -26,7 +26,7 @@ pub(super) struct Window {
     decoding: Option<Decoding>,
     /// The first byte that is not of the encoding.
     fault: At,
-    /// A place whose line and column are known; places are asked for in rising order, nearly always.
+    /// A place whose line and column are known, not behind the place that is read.
     known: Known,
 }
 
@@ -122,10 +122,15 @@ impl Window {
             // One token fills the window: widen it. The limit on tokens bounds this.
             self.aim = self.aim.saturating_mul(2);
         }
-        let mut fault = self.fault();
-        self.resolve(&mut fault);
-        self.fault = fault;
-        self.known_to(self.offset());
+        if let At::Byte(byte) = self.fault() {
+            // It may lie ahead of what was read.
+            let mut known = self.known;
+            known.advance(self.ahead(byte));
+            self.fault = At::Place(byte, known.line, known.column);
+        }
+        let mut known = self.known;
+        known.advance(self.ahead(self.offset()));
+        self.known = known;
         self.text.drain(..self.read);
         self.dropped += self.read as u64;
         self.read = 0;
@@ -162,42 +167,21 @@ impl Window {
         Ok(())
     }
 
-    /// Moves the known place forward to `at`, where it lies in the window.
-    fn known_to(&mut self, at: u64) {
-        let from = usize::try_from(self.known.at.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let to = usize::try_from(at.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        if let Some(text) = self.text.as_bytes().get(from..to) {
-            self.known.advance(text);
-        }
+    /// Returns the text from the known place to byte `at`.
+    fn ahead(&self, at: u64) -> &[u8] {
+        let index = |at: u64| usize::try_from(at.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        self.text.as_bytes().get(index(self.known.at)..index(at)).unwrap_or_default()
     }
 
-    /// Returns the line and column of a place not before the start of the window.
-    pub(super) fn line_column(&mut self, at: u64) -> (u64, u64) {
-        if at >= self.known.at {
-            self.known_to(at);
-            return (self.known.line, self.known.column);
-        }
-        // Behind the known place, rarely: count from the last line break before it, as far as the window still has it.
-        let index = usize::try_from(at.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let known = usize::try_from(self.known.at.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let text = self.text.as_bytes();
-        let between = text.get(index..known).unwrap_or_default();
-        let chars = |text: &[u8]| text.iter().filter(|b| **b & 0xc0 != 0x80).count() as u64;
-        let lines = memchr::memchr_iter(b'\n', between).count() as u64;
-        if lines == 0 {
-            return (self.known.line, self.known.column.saturating_sub(chars(between)));
-        }
-        let line = self.known.line.saturating_sub(lines);
-        let before = text.get(..index).unwrap_or_default();
-        let start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
-        (line, chars(before.get(start..).unwrap_or_default()) + 1)
-    }
-
-    /// Turns a byte offset into a line and a column, once.
-    pub(super) fn resolve(&mut self, at: &mut At) {
-        if let At::Byte(byte) = *at {
-            let (line, column) = self.line_column(byte);
-            *at = At::Place(line, column);
+    /// Gives places their line and column. They must come in rising order and none before the window.
+    pub(super) fn resolve<'a>(&mut self, places: impl IntoIterator<Item = &'a mut At>) {
+        for at in places {
+            if let At::Byte(byte) = *at {
+                let mut known = self.known;
+                known.advance(self.ahead(byte));
+                self.known = known;
+                *at = At::Place(byte, known.line, known.column);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the reader's tests share: reading bytes with a fresh reader.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod model;
+
 use dmarcase::parse::{Reader, ReaderLimits, Reading, Rejection, Report};
 
 /// Reads bytes with a fresh reader and the default limits.
