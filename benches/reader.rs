@@ -1,6 +1,7 @@
 //! The reader on one core, beside quick-xml's bare events on the same reports: what reading costs over tokenising.
 //!
 //! `DMARCASE_CORPUS=FOLDER cargo bench --bench reader` reads every `.xml` of the folder; without it, reports made here.
+#![allow(missing_docs, reason = "criterion's macros write items without docs")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Every XML case of the shared collection of reporters' faults, read as its expected answer says.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod reader_support;
 

@@ -1,4 +1,5 @@
 //! The reader's limits at their edge and one past it, and what strangers may send to a public address.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod reader_support;
 

@@ -1,5 +1,5 @@
 //! What the reader's tests share: reading bytes with a fresh reader.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod model;
 

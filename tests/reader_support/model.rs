@@ -216,15 +216,12 @@ pub fn write(report: &Report, style: &Style) -> String {
     xml.node_with("feedback", declaration, |xml| {
         xml.leaf("version", "1.0");
         let meta = &report.metadata;
-        let mut parts: Vec<Box<dyn Fn(&mut Xml<'_>)>> = vec![
-            Box::new(|xml| xml.node("report_metadata", |xml| write_metadata(meta, xml))),
-            Box::new(|xml| xml.node("policy_published", |xml| write_policy(&report.policy, xml))),
-        ];
         if style.reverse {
-            parts.reverse();
+            xml.node("policy_published", |xml| write_policy(&report.policy, xml));
         }
-        for part in parts {
-            part(xml);
+        xml.node("report_metadata", |xml| write_metadata(meta, xml));
+        if !style.reverse {
+            xml.node("policy_published", |xml| write_policy(&report.policy, xml));
         }
         for record in &report.records {
             write_record(record, &report.results[record.results as usize], xml);
