@@ -60,6 +60,8 @@ pub enum Command {
     Import(commands::ImportArgs),
     /// Poll every mailbox of the config once, over IMAP
     Fetch(commands::FetchArgs),
+    /// Poll mailboxes on their schedules or by IDLE until stopped
+    Watch(commands::WatchArgs),
     /// Check the config and, with --connect, its mailboxes
     Config(commands::ConfigArgs),
     /// Pass rates, by domain, day, week, month, reporter, sender, header-from, source or selector
@@ -91,4 +93,14 @@ pub enum Command {
     /// Write the JSON Schemas of all answers into a folder
     #[command(hide = true)]
     Schemas(commands::SchemasArgs),
+}
+
+impl Command {
+    /// Returns how much is said on standard error: a service says a line for each poll without being asked.
+    pub const fn verbosity(&self, asked: u8) -> u8 {
+        match self {
+            Self::Watch(_) if asked == 0 => 1,
+            _ => asked,
+        }
+    }
 }

@@ -27,3 +27,4 @@ pub mod query;
 pub mod senders;
 pub mod store;
 pub mod unpack;
+pub mod watch;

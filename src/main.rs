@@ -9,7 +9,7 @@ use dmarcase::commands::{self, Exit};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    dmarcase::log::start(cli.global.verbose, cli.global.quiet);
+    dmarcase::log::start(cli.command.verbosity(cli.global.verbose), cli.global.quiet);
     match commands::run(cli.command, &cli.global) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Findings) => ExitCode::from(3),

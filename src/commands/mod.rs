@@ -17,6 +17,7 @@ mod senders;
 mod sql;
 mod status;
 mod trend;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub use senders::SendersArgs;
 pub use sql::SqlArgs;
 pub use status::StatusArgs;
 pub use trend::TrendArgs;
+pub use watch::WatchArgs;
 
 use crate::cli::{Command, Global};
 use crate::config::Config;
@@ -145,6 +147,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
     match command {
         Command::Import(args) => import::run(&context, &args),
         Command::Fetch(args) => fetch::run(&context, &args),
+        Command::Watch(args) => watch::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Rates(args) => rates::run(&context, &args),
         Command::Report(args) => report::run(&context, &args),

@@ -14,7 +14,10 @@ use crate::config::{Config, MailboxConfig};
 use crate::fetch::imap::{self, CommittedKind, MailboxPoll, Poll, Position, Pulse, Remembered, SinkClosed, Tokens};
 use crate::fetch::{Item, Origin};
 use crate::pipeline::{self, Feeder, Options, PipelineError, Progress};
-use crate::store::{Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Writer, record_polls};
+use crate::senders;
+use crate::store::{
+    Access, Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Store, Writer, record_polls,
+};
 
 /// What a cycle needs.
 pub(super) struct Cycle<'a> {
@@ -41,7 +44,7 @@ pub(super) struct Cycled {
 
 impl Cycle<'_> {
     /// Polls the mailboxes, and writes down how each poll ended.
-    pub(super) fn run(&self, mailboxes: &[&MailboxConfig]) -> Result<Cycled, PipelineError<Infallible>> {
+    pub(super) fn run(&self, mailboxes: &[&MailboxConfig]) -> anyhow::Result<Cycled> {
         let begun = Utc::now();
         let writer = Writer::begin(self.db, self.wait, self.command)?;
         let memory = Memory(MailboxMemory::read(self.db, self.wait, |account| self.mail_bytes(mailboxes, account))?);
@@ -49,29 +52,14 @@ impl Cycle<'_> {
         let mut lines: Vec<(&MailboxConfig, Receiver<imap::Committed>)> = Vec::new();
         for mailbox in mailboxes {
             let (sender, receiver) = crossbeam_channel::unbounded();
-            told.insert(&mailbox.name, sender);
+            if mailbox.tidies() {
+                told.insert(&mailbox.name, sender);
+            }
             lines.push((mailbox, receiver));
         }
         let mut polls = Vec::new();
         let feed = |feeder: &mut Feeder<'_>| {
-            let feeder = Mutex::new(feeder);
-            let poll = |mailbox: &MailboxConfig, commits: &Receiver<imap::Committed>| {
-                let mut sink = Sink(&feeder);
-                let pulse = Pulse { stop: self.stop, beat: self.beat };
-                let (limits, tokens, only_again) = (&self.config.limits, self.tokens, self.only_again);
-                Poll { mailbox, limits, tokens, remembered: &memory, sink: &mut sink, commits, pulse, only_again }.run()
-            };
-            polls = std::thread::scope(|scope| {
-                let poll = &poll;
-                let threads: Vec<_> =
-                    lines.iter().map(|(mailbox, commits)| scope.spawn(move || poll(mailbox, commits))).collect();
-                // A poll catches its own panics; what is left would be a defect of this program, and is told as such.
-                threads
-                    .into_iter()
-                    .zip(mailboxes)
-                    .map(|(thread, mailbox)| thread.join().unwrap_or_else(|_| MailboxPoll::lost(&mailbox.name)))
-                    .collect()
-            });
+            polls = self.polls(feeder, &memory, &lines);
             Ok::<(), Infallible>(())
         };
         let options = Options::new(&self.config.limits);
@@ -81,8 +69,51 @@ impl Cycle<'_> {
             }
         };
         let counts = pipeline::run(writer, &options, self.progress, feed, &mut tell).map(|(counts, _)| counts);
-        record_polls(self.db, self.wait, &ends(mailboxes, &polls, begun, counts.as_ref().err()))?;
-        Ok(Cycled { counts: counts?, polls })
+        let ends = ends(mailboxes, &polls, &memory, begun, counts.as_ref().err());
+        let whole: Vec<&str> = polls
+            .iter()
+            .filter(|poll| poll.error.is_none() && !poll.stopped && !poll.folders.is_empty())
+            .map(|poll| poll.mailbox.as_str())
+            .collect();
+        record_polls(self.db, self.wait, &ends, if counts.is_ok() { &whole } else { &[] })?;
+        let counts = counts?;
+        if counts.reports_stored > 0 {
+            let store = Store::open(self.db, Access::Write, self.wait)?;
+            senders::attribute(store.connection(), self.config, Utc::now().date_naive())?;
+        }
+        Ok(Cycled { counts, polls })
+    }
+
+    /// Polls the mailboxes side by side, each on a thread of its own.
+    fn polls(
+        &self,
+        feeder: &mut Feeder<'_>,
+        memory: &Memory,
+        lines: &[(&MailboxConfig, Receiver<imap::Committed>)],
+    ) -> Vec<MailboxPoll> {
+        let feeder = Mutex::new(feeder);
+        let poll = |mailbox: &MailboxConfig, commits: &Receiver<imap::Committed>| {
+            let mut sink = Sink(&feeder);
+            let pulse = Pulse { stop: self.stop, beat: self.beat };
+            let (limits, tokens, only_again) = (&self.config.limits, self.tokens, self.only_again);
+            Poll { mailbox, limits, tokens, remembered: memory, sink: &mut sink, commits, pulse, only_again }.run()
+        };
+        std::thread::scope(|scope| {
+            let poll = &poll;
+            let threads: Vec<_> =
+                lines.iter().map(|(mailbox, commits)| scope.spawn(move || poll(mailbox, commits))).collect();
+            // A poll catches its own panics; what is left would be a defect of this program, and is told as such.
+            let ends = threads.into_iter().zip(lines);
+            ends.map(|(thread, (mailbox, _))| thread.join().unwrap_or_else(|_| MailboxPoll::lost(&mailbox.name)))
+                .collect()
+        })
+    }
+
+    /// Asks servers again for the mails that they refused before, into a pipeline that runs already; for `retry`.
+    pub(super) fn ask_again(&self, feeder: &mut Feeder<'_>, memory: MailboxMemory) -> Vec<MailboxPoll> {
+        let asked = self.config.mailbox.iter().filter(|mailbox| memory.has_refused(&mailbox.name));
+        let lines: Vec<_> = asked.map(|mailbox| (mailbox, crossbeam_channel::never())).collect();
+        self.polls(feeder, &Memory(memory), &lines)
     }
 
     fn mail_bytes(&self, mailboxes: &[&MailboxConfig], account: &str) -> u64 {
@@ -118,6 +149,7 @@ fn kind(outcome: Outcome) -> CommittedKind {
 fn ends(
     mailboxes: &[&MailboxConfig],
     polls: &[MailboxPoll],
+    memory: &Memory,
     at: DateTime<Utc>,
     failed: Option<&PipelineError<Infallible>>,
 ) -> Vec<PollEnd> {
@@ -134,7 +166,9 @@ fn ends(
             error,
         };
         if poll.folders.is_empty() {
-            ends.extend(mailbox.folders.iter().map(|folder| end(folder, whole.clone())));
+            let known = memory.0.folders(&mailbox.name);
+            let all = if known.is_empty() { mailbox.folders.iter().map(String::as_str).collect() } else { known };
+            ends.extend(all.into_iter().map(|folder| end(folder, whole.clone())));
         }
         ends.extend(poll.folders.iter().map(|folder| {
             // Refusals of single messages are in the ledger; the poll itself went through.

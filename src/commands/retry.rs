@@ -1,13 +1,17 @@
 //! `retry`: the rejected items, read again, after an upgrade or a change of the limits.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use chrono::DateTime;
 
 use super::import::ingest;
+use super::poll::Cycle;
 use super::{Context, Exit};
+use crate::fetch::imap::Tokens;
 use crate::fetch::{Content, Item, Origin};
-use crate::store::{Access, Store, StoreError, kept_item, rejected_items};
+use crate::pipeline::Progress;
+use crate::store::{Access, MailboxMemory, Store, StoreError, kept_item, rejected_items};
 
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +26,12 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
     let store = Store::open(&context.db, Access::Read, context.wait)?;
     let list = rejected_items(store.connection())?;
     drop(store);
+    // Mails that a server refused, or that were over a limit that is higher now, are asked for where they lie.
+    let limits = &context.config.limits;
+    let own = |account: &str| context.config.mailbox.iter().find(|mailbox| mailbox.name == account)?.mail_bytes;
+    let memory = MailboxMemory::read(&context.db, context.wait, |account| {
+        limits.mail_bytes.min(own(account).unwrap_or(u64::MAX))
+    })?;
     ingest(
         context,
         "retry",
@@ -44,6 +54,22 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
                 let received_at = one.received_at.and_then(|at| DateTime::from_timestamp(at, 0));
                 if feeder.item(Item { origin: one.origin, content, received_at }).is_err() {
                     break;
+                }
+            }
+            let cycle = Cycle {
+                config: &context.config,
+                db: &context.db,
+                wait: context.wait,
+                command: "retry",
+                tokens: &Tokens::default(),
+                progress: &Progress::default(),
+                stop: &AtomicBool::new(false),
+                beat: &AtomicU64::new(0),
+                only_again: true,
+            };
+            for poll in cycle.ask_again(feeder, memory) {
+                for error in poll.error.iter().chain(poll.folders.iter().flat_map(|folder| &folder.errors)) {
+                    tracing::warn!("{error}");
                 }
             }
             Ok::<(), StoreError>(())

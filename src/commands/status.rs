@@ -25,10 +25,17 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> 
     let status = query::status(store.connection(), store.path(), entries, 5)?;
     context.answer(&status)?;
     let now = chrono::Utc::now();
-    let stale = |last: Option<chrono::DateTime<chrono::Utc>>, oldest| last.is_none_or(|at| now - at > oldest);
-    let late = oldest.is_some_and(|oldest| {
-        status.mailboxes.is_empty() || status.mailboxes.iter().any(|mailbox| stale(mailbox.last_success_at, oldest))
-    });
+    // The config says which mailboxes there should be; without one, those that the store knows.
+    let mut accounts: Vec<&str> = context.config.mailbox.iter().map(|mailbox| mailbox.name.as_str()).collect();
+    if accounts.is_empty() {
+        accounts = status.mailboxes.iter().map(|mailbox| mailbox.account.as_str()).collect();
+    }
+    let fresh = |account: &str, oldest| {
+        let mut folders = status.mailboxes.iter().filter(|mailbox| mailbox.account == account).peekable();
+        folders.peek().is_some() && folders.all(|folder| folder.last_success_at.is_some_and(|at| now - at <= oldest))
+    };
+    let late =
+        oldest.is_some_and(|oldest| accounts.is_empty() || !accounts.iter().all(|account| fresh(account, oldest)));
     Ok(if late { Exit::Findings } else { Exit::Done })
 }
 

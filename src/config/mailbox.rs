@@ -277,6 +277,11 @@ impl MailboxConfig {
         }
     }
 
+    /// Returns whether anything at all is done with mail after its commit.
+    pub fn tidies(&self) -> bool {
+        [&self.after, &self.after_other, &self.after_rejected].iter().any(|after| **after != After::Keep)
+    }
+
     /// Returns every place that holds a secret of this mailbox.
     pub fn secrets(&self) -> Vec<&Secret> {
         match &self.login {

@@ -96,6 +96,17 @@ impl MailboxMemory {
         self.refused.get(&(account.to_owned(), folder.to_owned(), uid_validity)).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns the folders of a mailbox that were read before.
+    pub fn folders(&self, account: &str) -> Vec<&str> {
+        let of = self.positions.keys().filter(|(name, _)| name == account);
+        of.map(|(_, folder)| folder.as_str()).collect()
+    }
+
+    /// Returns whether any mail of the mailbox is to be asked for again.
+    pub fn has_refused(&self, account: &str) -> bool {
+        self.refused.keys().any(|(of, _, _)| of == account)
+    }
+
     /// Returns the outcomes of these mails, one for each document, as far as the ledger knows them.
     ///
     /// # Errors
@@ -128,14 +139,25 @@ impl MailboxMemory {
     }
 }
 
-/// Writes how polls ended: last poll, last success, last error of each folder.
+/// Writes how polls ended: last poll, last success, last error of each folder. Folders of the `whole` accounts that were
+/// not polled are not the mailbox's any more, and are forgotten: read again, they are recognised.
 ///
 /// # Errors
 /// The store cannot be opened or written.
-pub fn record_polls(path: &Path, wait: Duration, polls: &[PollEnd]) -> Result<(), StoreError> {
+pub fn record_polls(path: &Path, wait: Duration, polls: &[PollEnd], whole: &[&str]) -> Result<(), StoreError> {
     let store = Store::open(path, Access::Write, wait)?;
     let connection = store.connection();
-    let written = polls.iter().try_for_each(|poll| record(connection, poll));
+    let forget = |account: &&str| {
+        let polled = |folder: &String| polls.iter().any(|poll| poll.account == *account && poll.folder == *folder);
+        let mut statement = connection.prepare("SELECT folder FROM mailbox WHERE account = ?")?;
+        let known = statement.query_map([account], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        known.iter().filter(|folder| !polled(folder)).try_for_each(|folder| {
+            connection.execute("DELETE FROM mailbox WHERE account = ? AND folder = ?", params![account, folder])?;
+            Ok(())
+        })
+    };
+    let written: duckdb::Result<()> =
+        polls.iter().try_for_each(|poll| record(connection, poll)).and_then(|()| whole.iter().try_for_each(forget));
     written.map_err(|error| StoreError::Unwritten { path: path.to_owned(), text: error.to_string() })
 }
 

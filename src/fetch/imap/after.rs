@@ -34,11 +34,6 @@ pub(super) fn wish(mailbox: &MailboxConfig, kind: CommittedKind) -> &After {
     }
 }
 
-/// Returns whether the config wants anything done at all.
-pub(super) fn wants_any(mailbox: &MailboxConfig) -> bool {
-    [&mailbox.after, &mailbox.after_other, &mailbox.after_rejected].iter().any(|after| **after != After::Keep)
-}
-
 /// Finds mails up to `last_uid` that nothing was done with yet: a run may have ended between commit and tidying up.
 pub(super) async fn leftovers(
     connection: &mut Connection<'_>,

@@ -1,9 +1,11 @@
 //! One connection to a server: commands out, answers in, with a limit on every wait.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_imap::imap_proto::{Capability, Response, ResponseCode, Status};
+use futures::FutureExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
@@ -157,11 +159,13 @@ impl<'a> Connection<'a> {
         let mut seen = self.client.get_ref().received;
         let response = loop {
             let tick = limit.min(TICK);
-            let read = timeout(tick, self.client.read_response()).await;
-            match read {
-                Ok(Ok(Some(response))) => break response,
-                Ok(Ok(None)) => return Err(Fault::Closed { step }),
-                Ok(Err(error)) => return Err(self.broken(step, &error)),
+            // The parser below panics at some answers that no server should give (INTERNALDATE NIL, for one).
+            let read = AssertUnwindSafe(self.client.read_response()).catch_unwind();
+            match timeout(tick, read).await {
+                Ok(Ok(Ok(Some(response)))) => break response,
+                Ok(Ok(Ok(None))) => return Err(Fault::Closed { step }),
+                Ok(Ok(Err(error))) => return Err(self.broken(step, &error)),
+                Ok(Err(_)) => return Err(Fault::Protocol { step, text: "no parser understands it".to_owned() }),
                 Err(_) => {}
             }
             let received = self.client.get_ref().received;

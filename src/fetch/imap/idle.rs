@@ -16,16 +16,21 @@ use crate::config::MailboxConfig;
 /// RFC 2177 section 3: a client that idles longer than 29 minutes may be logged out.
 const RENEW: Duration = Duration::from_secs(28 * 60);
 
-/// Why [`Idler::wait`] came back.
+/// Why [`Idler::watch`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woke {
-    /// Mail arrived.
-    Mail,
-    /// The time is over.
-    Time,
     /// The program shall stop.
     Stop,
     /// The server has no IDLE.
+    NoIdle,
+}
+
+/// How one IDLE command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    Mail,
+    Time,
+    Stop,
     NoIdle,
 }
 
@@ -41,18 +46,18 @@ pub struct Idler<'a> {
 }
 
 impl Idler<'_> {
-    /// Waits until mail arrives, `limit` is over, or the program shall stop. `ready` is called once the server watches: a
-    /// mail that came before that moment was not announced, so the caller polls then.
+    /// Calls `mail` whenever mail arrived, until the program shall stop. It is also called once the server watches: mail
+    /// that came before that moment was not announced.
     ///
     /// # Errors
     /// The connection or login failed, or broke; the caller polls by its schedule and tries again.
-    pub fn wait(&self, limit: Duration, mut ready: impl FnMut()) -> Result<Woke, ImapError> {
+    pub fn watch(&self, mut mail: impl FnMut()) -> Result<Woke, ImapError> {
         let at = |fault: Fault| fault.at(&self.mailbox.name, None, None);
         let runtime = super::poll::runtime().map_err(at)?;
-        runtime.block_on(self.wait_in(limit, &mut ready)).map_err(at)
+        runtime.block_on(self.watch_in(&mut mail)).map_err(at)
     }
 
-    async fn wait_in(&self, limit: Duration, ready: &mut impl FnMut()) -> Result<Woke, Fault> {
+    async fn watch_in(&self, mail: &mut impl FnMut()) -> Result<Woke, Fault> {
         let connector = Connector::new(self.mailbox, 1 << 20)?;
         let mut connection = session(self.mailbox, &connector, self.tokens, self.pulse).await?;
         if !connection.can("IDLE") {
@@ -63,21 +68,24 @@ impl Idler<'_> {
         let Some(folder) = found.first() else {
             return Err(Fault::UnknownFolder { hint: "no folder matches the patterns".to_owned() });
         };
-        let opened = folders::open(&mut connection, folder, false).await?;
-        let mut known = opened.exists;
-        let end = Instant::now() + limit;
+        let mut known = folders::open(&mut connection, folder, false).await?.exists;
         let mut first = true;
         loop {
-            let until = end.min(Instant::now() + RENEW);
-            let woke = round(&mut connection, until, self.pulse, &mut known, || {
+            let until = Instant::now() + RENEW;
+            let ended = round(&mut connection, until, self.pulse, &mut known, || {
                 if std::mem::take(&mut first) {
-                    ready();
+                    mail();
                 }
             })
             .await?;
-            if woke != Woke::Time || Instant::now() >= end {
-                connection.leave().await;
-                return Ok(woke);
+            match ended {
+                Round::Mail => mail(),
+                Round::Time => {}
+                Round::Stop => {
+                    connection.leave().await;
+                    return Ok(Woke::Stop);
+                }
+                Round::NoIdle => return Ok(Woke::NoIdle),
             }
         }
     }
@@ -90,22 +98,16 @@ async fn round(
     pulse: Pulse<'_>,
     known: &mut u32,
     mut ready: impl FnMut(),
-) -> Result<Woke, Fault> {
+) -> Result<Round, Fault> {
     let tag = connection.send("IDLE").await?;
-    let mut woke = Woke::Time;
-    let mut on = |response: &Response<'_>| {
-        // EXISTS tells more mail; EXPUNGE lowers the count first.
-        match response {
-            Response::MailboxData(MailboxDatum::Exists(n)) => {
-                if *n > *known {
-                    woke = Woke::Mail;
-                }
-                *known = *n;
-            }
-            Response::Expunge(_) => *known = known.saturating_sub(1),
-            _ => {}
+    // EXISTS tells how many there are; EXPUNGE lowers the count first.
+    let mut on = |response: &Response<'_>| match response {
+        Response::MailboxData(MailboxDatum::Exists(n)) => std::mem::replace(known, *n) < *n,
+        Response::Expunge(_) => {
+            *known = known.saturating_sub(1);
+            false
         }
-        woke == Woke::Mail
+        _ => false,
     };
     let mut started = false;
     let mut mail = false;
@@ -117,8 +119,8 @@ async fn round(
             })
             .await?;
         match done {
-            Some(Done::No(_)) => return Ok(Woke::NoIdle),
-            Some(Done::Ok(_)) => return Ok(Woke::Time),
+            Some(Done::No(_)) => return Ok(Round::NoIdle),
+            Some(Done::Ok(_)) => return Ok(Round::Time),
             None => started = answer,
         }
     }
@@ -139,10 +141,10 @@ async fn round(
         connection.finish(&tag, "IDLE", |response| mail |= on(response)).await?.ok("IDLE")?;
     }
     Ok(if stopped {
-        Woke::Stop
+        Round::Stop
     } else if mail {
-        Woke::Mail
+        Round::Mail
     } else {
-        Woke::Time
+        Round::Time
     })
 }

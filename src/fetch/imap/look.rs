@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Remembered;
-use super::after;
 use super::connect::Connector;
 use super::connection::{Connection, Pulse};
 use super::download;
@@ -133,7 +132,7 @@ fn plan(connection: &Connection<'_>, mailbox: &MailboxConfig, listed: &[folders:
     let uidplus = connection.can("UIDPLUS") || connection.can("IMAP4REV2");
     let removal = if uidplus { "" } else { "; the server lacks UIDPLUS: only marked \\Deleted, never expunged" };
     let mut lines = Vec::new();
-    if !after::wants_any(mailbox) {
+    if !mailbox.tidies() {
         return vec!["all mail stays as it is, unread".to_owned()];
     }
     for (of, after) in [

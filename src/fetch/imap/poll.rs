@@ -271,12 +271,12 @@ impl<'a> Poll<'a> {
         if self.only_again && again.is_empty() {
             return Ok(pending);
         }
-        let tidy_old = !self.only_again && last_uid > 0 && status.messages > 0 && after::wants_any(self.mailbox);
+        let tidy_old = !self.only_again && last_uid > 0 && status.messages > 0 && self.mailbox.tidies();
         let nothing_new = status.uid_validity != 0 && status.uid_next != 0 && last_uid >= status.uid_next - 1;
         if nothing_new && again.is_empty() && !tidy_old {
             return Ok(pending);
         }
-        let write = after::wants_any(self.mailbox);
+        let write = self.mailbox.tidies();
         let opened = folders::open(connection, folder, write).await?;
         // It may have changed since STATUS, or the server gave none there.
         let last_uid =
@@ -352,7 +352,7 @@ impl<'a> Poll<'a> {
         pending: Vec<Pending>,
         poll: &mut MailboxPoll,
     ) -> Result<(), Fault> {
-        if !after::wants_any(self.mailbox) || poll.stopped {
+        if !self.mailbox.tidies() || poll.stopped || self.only_again {
             return Ok(());
         }
         let committed = self.commits_of(&pending)?;

@@ -1,0 +1,214 @@
+//! Every fault that a server can play: its own error with mailbox, folder, UID and remedy; the rest goes on; the position
+//! never passes a mail that is not recorded.
+
+use dmarcase::config::MailboxConfig;
+
+use crate::fault_server::{FaultServer, Play, mail};
+use crate::imap_sink::{Kept, Store, mailbox};
+
+fn config(server: &FaultServer, more: &str) -> MailboxConfig {
+    mailbox(&format!(
+        "[[mailbox]]\nname = \"rua\"\nhost = \"localhost\"\nport = {}\ntls = \"none\"\nuser = \"dmarc\"\n\
+         password_command = \"echo wrong-secret\"\ntimeout = {{ connect = 2, login = 2, answer = 1 }}\n{more}\n",
+        server.port
+    ))
+}
+
+/// Polls five mails of a server that plays, and returns the store, the errors, and the server.
+fn played(mails: u32, plays: &[Play]) -> (Store, Vec<String>, FaultServer) {
+    let server = FaultServer::start(mails, plays);
+    let store = Store::default();
+    let poll = store.poll(&config(&server, ""));
+    let errors =
+        poll.error.iter().cloned().chain(poll.folders.iter().flat_map(|folder| folder.errors.clone())).collect();
+    (store, errors, server)
+}
+
+fn only(errors: &[String]) -> &str {
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    &errors[0]
+}
+
+#[test]
+fn nothing_wrong_is_nothing_told() {
+    let (store, errors, server) = played(450, &[]);
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(store.uids(), (1..=450).collect::<Vec<_>>());
+    assert_eq!(store.last_uid(), 450);
+    for (key, kept) in store.mails.lock().unwrap().iter() {
+        assert_eq!(*kept, Kept::Bytes(mail(key.2)));
+    }
+    // 450 small mails: sizes, then batches of 200.
+    assert_eq!(server.commands("UID FETCH").len(), 4);
+    assert!(server.commands("UID FETCH").iter().skip(1).all(|command| command.contains("BODY.PEEK[]")));
+    assert_eq!(server.commands("SELECT").len() + server.commands("UID STORE").len(), 0, "nothing may change");
+    // Nothing new: no folder is even opened.
+    let opened = server.commands("EXAMINE").len();
+    store.poll(&config(&server, ""));
+    assert_eq!(server.commands("EXAMINE").len(), opened);
+}
+
+#[test]
+fn a_refused_login_names_the_user_and_never_the_secret() {
+    let (_, errors, server) = played(1, &[Play::RefuseLogin]);
+    let told = only(&errors);
+    assert!(told.starts_with("mailbox `rua`: the server refuses the login of `dmarc`"), "{told}");
+    assert!(!told.contains("wrong-secret"), "{told}");
+    assert_eq!(server.state.lock().unwrap().logins, 1, "a second try could lock the account");
+}
+
+#[test]
+fn servers_that_cannot_be_talked_to() {
+    let (_, errors, _) = played(1, &[Play::LoginDisabled]);
+    assert!(only(&errors).contains("takes no password here"), "{errors:?}");
+    let (_, errors, _) = played(1, &[Play::NoGreeting]);
+    assert!(only(&errors).contains("closed the connection during greeting"), "{errors:?}");
+    let (_, errors, _) = played(1, &[Play::NotImap]);
+    assert!(only(&errors).contains("is this an IMAP port?"), "{errors:?}");
+    let gone = FaultServer { port: crate::dovecot::free_port(), state: FaultServer::start(0, &[]).state };
+    let told = Store::default().poll(&config(&gone, "")).error.unwrap();
+    assert!(told.contains(&format!("port {}", gone.port)) && told.contains("check `port`"), "{told}");
+    let server = FaultServer::start(1, &[]);
+    let told = Store::default().poll(&config(&server, "").clone_with_starttls()).error.unwrap();
+    assert!(told.contains("does not offer STARTTLS"), "{told}");
+    assert!(server.commands("LOGIN").is_empty(), "no login without TLS");
+}
+
+#[test]
+fn an_unknown_folder_is_named_with_those_there_and_others_go_on() {
+    let server = FaultServer::start(2, &[]);
+    let store = Store::default();
+    let poll = store.poll(&config(&server, "folders = [\"Inbux\", \"INBOX\", \"Rep*\"]"));
+    assert!(poll.failed());
+    assert_eq!(poll.folders.len(), 3);
+    let told = |name: &str| poll.folders.iter().find(|folder| folder.folder == name).unwrap().errors.join("\n");
+    assert!(told("Inbux").contains("folder `Inbux`: no such folder; there are: INBOX"), "{}", told("Inbux"));
+    assert!(told("Rep*").contains("matches none"), "{}", told("Rep*"));
+    assert_eq!(told("INBOX"), "");
+    assert_eq!(store.uids(), [1, 2]);
+}
+
+/// Faults at UID 3 of 5 that come again and again: the others are stored, it is recorded, the position moves on; and when
+/// the server has recovered, the next poll gets it.
+#[test]
+fn a_mail_that_is_never_given_is_recorded_and_asked_for_again() {
+    for (play, told) in [
+        (Play::CloseIn(3), "in the middle of a message"),
+        (Play::ByeAt(3), "the server ended the session: the server goes down"),
+        (Play::NoFor(3), "refuses to give the message: [SERVERBUG] cannot read the message"),
+        (Play::Omit(3), "answers OK without the message"),
+        (Play::StallAt(3), "sent nothing for 1 s"),
+        (Play::Literal(3, 20), "announced a wrong size"),
+        (Play::NoDate(3), "announced a wrong size"),
+    ] {
+        let (store, errors, server) = played(5, std::slice::from_ref(&play));
+        let error = only(&errors);
+        assert!(error.starts_with("mailbox `rua`, folder `INBOX`, UID 3: "), "{play:?}: {error}");
+        assert!(error.contains(told), "{play:?}: {error}");
+        assert_eq!(store.uids(), [1, 2, 4, 5], "{play:?}");
+        assert_eq!(store.refusals(), [(3, "fetch-refused")], "{play:?}");
+        assert_eq!(store.last_uid(), 5, "{play:?}");
+        server.behave();
+        let again = store.poll(&config(&server, ""));
+        assert_eq!(again.folders[0].fetched, 1, "{play:?}");
+        assert_eq!(store.uids(), [1, 2, 3, 4, 5], "{play:?}");
+    }
+}
+
+#[test]
+fn a_literal_longer_than_the_mail_ends_in_a_stall_of_its_own() {
+    let longer = mail(5).len() as u64 + 50;
+    let (store, errors, _) = played(5, &[Play::Literal(5, longer)]);
+    assert!(only(&errors).contains("UID 5") && errors[0].contains("fewer bytes than announced"), "{errors:?}");
+    assert_eq!(store.uids(), [1, 2, 3, 4]);
+    assert_eq!(store.last_uid(), 5);
+}
+
+#[test]
+fn one_hiccup_costs_nothing() {
+    let (store, errors, _) = played(5, &[Play::ByeOnceAt(3)]);
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(store.uids(), [1, 2, 3, 4, 5]);
+}
+
+/// While nothing at all is given it may be the server's hour: nothing is recorded, the position stays.
+#[test]
+fn the_position_does_not_pass_a_mail_while_nothing_is_given() {
+    for (mails, play) in [(1, Play::NoFor(1)), (1, Play::CloseIn(1)), (3, Play::NoForAll)] {
+        let (store, errors, server) = played(mails, std::slice::from_ref(&play));
+        assert!(!errors.is_empty(), "{play:?}");
+        assert_eq!((store.uids(), store.refusals(), store.last_uid()), (vec![], vec![], 0), "{play:?}");
+        let poll = store.poll(&config(&server, ""));
+        assert!(poll.failed(), "{play:?}: the mailbox must not look healthy");
+        server.behave();
+        store.poll(&config(&server, ""));
+        assert_eq!(store.uids(), (1..=mails).collect::<Vec<_>>(), "{play:?}");
+        assert_eq!(store.last_uid(), mails, "{play:?}");
+    }
+}
+
+#[test]
+fn a_mail_deleted_meanwhile_is_no_fault() {
+    let (store, errors, _) = played(5, &[Play::Vanished(3)]);
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!((store.uids(), store.last_uid()), (vec![1, 2, 4, 5], 5));
+    assert_eq!(store.refusals(), []);
+}
+
+#[test]
+fn a_mail_over_the_limit_is_recorded_and_not_downloaded() {
+    let (store, errors, server) = played(3, &[Play::Size(2, 100 << 20)]);
+    assert!(only(&errors).contains("UID 2") && errors[0].contains("mail_bytes = 67108864"), "{errors:?}");
+    assert_eq!((store.uids(), store.refusals(), store.last_uid()), (vec![1, 3], vec![(2, "mail_bytes")], 3));
+    assert_eq!(server.commands("UID FETCH 1,3 ").len(), 1);
+}
+
+/// The announced size is small, the literal is not: it is not taken into memory.
+#[test]
+fn a_literal_over_the_limit_is_not_taken() {
+    let (store, errors, _) = played(3, &[Play::Literal(2, 200 << 20)]);
+    assert!(only(&errors).contains("UID 2") && errors[0].contains("mail_bytes"), "{errors:?}");
+    assert_eq!((store.uids(), store.refusals(), store.last_uid()), (vec![1, 3], vec![(2, "mail_bytes")], 3));
+}
+
+#[test]
+fn a_wrong_size_is_told_and_the_mail_stored_as_it_came() {
+    let (store, errors, _) = played(3, &[Play::Size(2, 5)]);
+    let told = only(&errors);
+    assert!(told.contains("UID 2") && told.contains("5 bytes announced"), "{told}");
+    assert_eq!((store.uids(), store.last_uid()), (vec![1, 2, 3], 3));
+}
+
+#[test]
+fn new_numbering_looks_at_everything_again() {
+    let (store, _, server) = played(3, &[]);
+    server.state.lock().unwrap().uid_validity = 8;
+    let poll = store.poll(&config(&server, ""));
+    assert!(poll.folders[0].renumbered);
+    assert_eq!(poll.folders[0].fetched, 3);
+    assert_eq!(store.positions.lock().unwrap()["INBOX"], (8, 3));
+}
+
+#[test]
+fn a_stop_ends_the_poll_without_harm() {
+    let server = FaultServer::start(3, &[]);
+    let store = Store::default();
+    store.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let poll = store.poll(&config(&server, "after = \"delete\""));
+    assert!(poll.stopped);
+    assert_eq!(store.last_uid(), 0);
+    assert_eq!(server.uids("INBOX"), [1, 2, 3]);
+}
+
+/// What `starttls` makes of a config for a plain server.
+trait CloneWithStarttls {
+    fn clone_with_starttls(&self) -> MailboxConfig;
+}
+
+impl CloneWithStarttls for MailboxConfig {
+    fn clone_with_starttls(&self) -> MailboxConfig {
+        let mut mailbox = self.clone();
+        mailbox.tls = dmarcase::config::Tls::Starttls;
+        mailbox
+    }
+}

@@ -1,0 +1,410 @@
+//! A small IMAP server that plays faults: everything right, but for what a test asks it to do wrong.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Play {
+    /// The login is refused.
+    RefuseLogin,
+    /// The server does not take passwords without TLS.
+    LoginDisabled,
+    /// It closes without a greeting.
+    NoGreeting,
+    /// It greets like a web server.
+    NotImap,
+    /// It closes in the middle of this message.
+    CloseIn(u32),
+    /// It says BYE instead of this message.
+    ByeAt(u32),
+    /// The same, the first time only.
+    ByeOnceAt(u32),
+    /// NO to a FETCH with this message in it, other messages of the FETCH are given.
+    NoFor(u32),
+    /// NO to every FETCH of bodies.
+    NoForAll,
+    /// OK, but without this message, which is there.
+    Omit(u32),
+    /// This message is listed, and gone when it is fetched.
+    Vanished(u32),
+    /// RFC822.SIZE says this instead of the truth.
+    Size(u32, u64),
+    /// The literal of this message says this length instead of the truth.
+    Literal(u32, u64),
+    /// Nothing more comes from this message on.
+    StallAt(u32),
+    /// No MOVE.
+    NoMove,
+    /// No UIDPLUS.
+    NoUidPlus,
+    /// STORE, COPY and MOVE are refused.
+    NoChanges,
+    /// Every folder is read-only.
+    ReadOnly,
+    /// Only this access token is taken, by XOAUTH2.
+    Token(String),
+    /// Answers that no parser should meet: INTERNALDATE NIL.
+    NoDate(u32),
+}
+
+/// What the server has been told and what its folders hold.
+pub(crate) struct State {
+    pub(crate) uid_validity: u32,
+    /// Folder → UID → mail and flags.
+    pub(crate) folders: BTreeMap<String, BTreeMap<u32, (Vec<u8>, Vec<String>)>>,
+    pub(crate) plays: Vec<Play>,
+    /// Every command, without tags and secrets.
+    pub(crate) commands: Vec<String>,
+    pub(crate) logins: u32,
+}
+
+/// A running server. It runs until the test ends.
+pub(crate) struct FaultServer {
+    pub(crate) port: u16,
+    pub(crate) state: Arc<Mutex<State>>,
+}
+
+impl FaultServer {
+    /// Starts one with `mails` mails in INBOX, UID 1 and up.
+    pub(crate) fn start(mails: u32, plays: &[Play]) -> Self {
+        let inbox = (1..=mails).map(|uid| (uid, (mail(uid), Vec::new()))).collect();
+        let state = State {
+            uid_validity: 7,
+            folders: BTreeMap::from([("INBOX".to_owned(), inbox)]),
+            plays: plays.to_vec(),
+            commands: Vec::new(),
+            logins: 0,
+        };
+        let state = Arc::new(Mutex::new(state));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let other = client.try_clone().unwrap();
+                    Session { client, state: shared, folder: String::new() }.serve();
+                    let _ = other.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        Self { port, state }
+    }
+
+    /// UIDs of a folder.
+    pub(crate) fn uids(&self, folder: &str) -> Vec<u32> {
+        self.state.lock().unwrap().folders.get(folder).map(|mails| mails.keys().copied().collect()).unwrap_or_default()
+    }
+
+    /// Flags of a mail in INBOX.
+    pub(crate) fn flags(&self, uid: u32) -> Vec<String> {
+        self.state.lock().unwrap().folders["INBOX"][&uid].1.clone()
+    }
+
+    /// Commands that begin with `verb`.
+    pub(crate) fn commands(&self, verb: &str) -> Vec<String> {
+        self.state.lock().unwrap().commands.iter().filter(|command| command.starts_with(verb)).cloned().collect()
+    }
+
+    /// Stops playing.
+    pub(crate) fn behave(&self) {
+        self.state.lock().unwrap().plays.clear();
+    }
+}
+
+/// A mail that says which one it is.
+pub(crate) fn mail(uid: u32) -> Vec<u8> {
+    format!("From: reports@reporter.example\r\nSubject: mail {uid}\r\n\r\nnumber {uid} {{5}}\r\n").into_bytes()
+}
+
+struct Session {
+    client: TcpStream,
+    state: Arc<Mutex<State>>,
+    folder: String,
+}
+
+impl Session {
+    fn plays(&self, play: &Play) -> bool {
+        self.state.lock().unwrap().plays.contains(play)
+    }
+
+    fn say(&mut self, text: &str) -> bool {
+        self.client.write_all(text.as_bytes()).is_ok()
+    }
+
+    fn serve(mut self) {
+        if self.plays(&Play::NoGreeting) {
+            return;
+        }
+        if self.plays(&Play::NotImap) {
+            self.say("HTTP/1.1 400 Bad Request\r\n\r\n");
+            return;
+        }
+        self.say("* OK ready\r\n");
+        let mut lines = BufReader::new(self.client.try_clone().unwrap()).lines();
+        while let Some(Ok(line)) = lines.next() {
+            let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
+            let (tag, command) = (tag.to_owned(), command.to_owned());
+            let shown = if command.starts_with("AUTHENTICATE") || command.starts_with("LOGIN") {
+                "LOGIN …"
+            } else {
+                &command
+            };
+            self.state.lock().unwrap().commands.push(shown.to_owned());
+            if !self.answer(&tag, &command) {
+                return;
+            }
+        }
+    }
+
+    fn capabilities(&self) -> String {
+        let mut list = String::from("IMAP4rev1 SASL-IR IDLE");
+        if self.token().is_some() {
+            list.push_str(" AUTH=XOAUTH2");
+        }
+        list.push_str(if self.plays(&Play::LoginDisabled) { " LOGINDISABLED" } else { " AUTH=PLAIN" });
+        if !self.plays(&Play::NoMove) {
+            list.push_str(" MOVE");
+        }
+        if !self.plays(&Play::NoUidPlus) {
+            list.push_str(" UIDPLUS");
+        }
+        list
+    }
+
+    fn token(&self) -> Option<String> {
+        self.state.lock().unwrap().plays.iter().find_map(|play| match play {
+            Play::Token(token) => Some(token.clone()),
+            _ => None,
+        })
+    }
+
+    fn answer(&mut self, tag: &str, command: &str) -> bool {
+        let verb = command.split(' ').next().unwrap_or_default();
+        match verb {
+            "CAPABILITY" => {
+                let list = self.capabilities();
+                self.say(&format!("* CAPABILITY {list}\r\n{tag} OK done\r\n"))
+            }
+            "AUTHENTICATE" => {
+                self.state.lock().unwrap().logins += 1;
+                if let Some(token) = self.token() {
+                    use base64::Engine;
+                    let sent = command.rsplit(' ').next().unwrap();
+                    let sent = base64::engine::general_purpose::STANDARD.decode(sent).unwrap();
+                    let good = format!("user=dmarc\x01auth=Bearer {token}\x01\x01");
+                    if sent == good.as_bytes() {
+                        return self.say(&format!("{tag} OK logged in\r\n"));
+                    }
+                    // {"status":"401"}, and then the client owes an empty answer.
+                    self.say("+ eyJzdGF0dXMiOiI0MDEifQ==\r\n");
+                    let mut line = String::new();
+                    BufReader::new(self.client.try_clone().unwrap()).read_line(&mut line).unwrap();
+                    assert_eq!(line, "\r\n");
+                    return self.say(&format!("{tag} NO [AUTHENTICATIONFAILED] token expired\r\n"));
+                }
+                if self.plays(&Play::RefuseLogin) {
+                    // Some servers say back what they were sent.
+                    return self
+                        .say(&format!("{tag} NO [AUTHENTICATIONFAILED] no such user or password wrong-secret\r\n"));
+                }
+                self.say(&format!("{tag} OK logged in\r\n"))
+            }
+            "STARTTLS" => self.say(&format!("{tag} BAD unknown command\r\n")),
+            "LIST" => {
+                let names: Vec<String> = self.state.lock().unwrap().folders.keys().cloned().collect();
+                for name in names {
+                    self.say(&format!("* LIST () \"/\" \"{name}\"\r\n"));
+                }
+                self.say(&format!("{tag} OK done\r\n"))
+            }
+            "STATUS" | "SELECT" | "EXAMINE" => self.open(tag, verb, command),
+            "UID" => self.uid(tag, command),
+            "CREATE" => {
+                let name = quoted(command);
+                self.state.lock().unwrap().folders.entry(name).or_default();
+                self.say(&format!("{tag} OK made\r\n"))
+            }
+            "LOGOUT" => {
+                self.say(&format!("* BYE bye\r\n{tag} OK done\r\n"));
+                false
+            }
+            _ => self.say(&format!("{tag} BAD unknown command\r\n")),
+        }
+    }
+
+    fn open(&mut self, tag: &str, verb: &str, command: &str) -> bool {
+        let name = quoted(command);
+        let (validity, found) = {
+            let state = self.state.lock().unwrap();
+            let found =
+                state.folders.get(&name).map(|mails| (mails.len(), mails.keys().max().copied().unwrap_or(0) + 1));
+            (state.uid_validity, found)
+        };
+        let Some((count, next)) = found else { return self.say(&format!("{tag} NO no such folder\r\n")) };
+        if verb == "STATUS" {
+            return self.say(&format!(
+                "* STATUS \"{name}\" (MESSAGES {count} UIDNEXT {next} UIDVALIDITY {validity})\r\n{tag} OK done\r\n"
+            ));
+        }
+        self.folder = name;
+        let right = if verb == "EXAMINE" || self.plays(&Play::ReadOnly) { "READ-ONLY" } else { "READ-WRITE" };
+        self.say(&format!(
+            "* {count} EXISTS\r\n* OK [UIDVALIDITY {validity}] ok\r\n* OK [UIDNEXT {next}] ok\r\n\
+             * OK [PERMANENTFLAGS (\\Deleted \\Seen \\*)] ok\r\n{tag} OK [{right}] done\r\n"
+        ))
+    }
+
+    fn uid(&mut self, tag: &str, command: &str) -> bool {
+        let words: Vec<&str> = command.split(' ').collect();
+        let set = words.get(2).copied().unwrap_or_default();
+        match words[1] {
+            "SEARCH" => {
+                let state = self.state.lock().unwrap();
+                let last: u32 = words[3].split_once(':').unwrap().1.parse().unwrap();
+                let uids: Vec<String> = state.folders[&self.folder]
+                    .iter()
+                    .filter(|(uid, (_, flags))| **uid <= last && !flags.iter().any(|flag| flag == "\\Deleted"))
+                    .map(|(uid, _)| uid.to_string())
+                    .collect();
+                drop(state);
+                self.say(&format!("* SEARCH {}\r\n{tag} OK done\r\n", uids.join(" ")))
+            }
+            "FETCH" if command.contains("RFC822.SIZE") => {
+                for uid in self.select(set) {
+                    let size = self.size(uid);
+                    self.say(&format!("* {uid} FETCH (UID {uid} RFC822.SIZE {size})\r\n"));
+                }
+                self.say(&format!("{tag} OK done\r\n"))
+            }
+            "FETCH" => self.bodies(tag, set),
+            "STORE" | "COPY" | "MOVE" | "EXPUNGE" => {
+                if self.plays(&Play::NoChanges) {
+                    return self.say(&format!("{tag} NO [NOPERM] not allowed\r\n"));
+                }
+                self.change(tag, words[1], set, command)
+            }
+            _ => self.say(&format!("{tag} BAD unknown command\r\n")),
+        }
+    }
+
+    fn size(&self, uid: u32) -> u64 {
+        let state = self.state.lock().unwrap();
+        let told = state.plays.iter().find_map(|play| match play {
+            Play::Size(of, size) if *of == uid => Some(*size),
+            _ => None,
+        });
+        told.unwrap_or_else(|| state.folders[&self.folder][&uid].0.len() as u64)
+    }
+
+    fn select(&self, set: &str) -> Vec<u32> {
+        let state = self.state.lock().unwrap();
+        let all = &state.folders[&self.folder];
+        let last = all.keys().max().copied().unwrap_or(0);
+        let mut found = Vec::new();
+        for part in set.split(',') {
+            let (from, to) = part.split_once(':').unwrap_or((part, part));
+            let number = |text: &str| if text == "*" { last } else { text.parse().unwrap() };
+            let (from, to) = (number(from), number(to));
+            found.extend(all.range(from.min(to)..=from.max(to)).map(|(uid, _)| *uid));
+        }
+        found
+    }
+
+    fn bodies(&mut self, tag: &str, set: &str) -> bool {
+        let mut refused = self.plays(&Play::NoForAll);
+        for uid in self.select(set) {
+            if refused && self.plays(&Play::NoForAll) {
+                break;
+            }
+            if self.plays(&Play::Vanished(uid)) {
+                self.state.lock().unwrap().folders.get_mut(&self.folder).unwrap().remove(&uid);
+                continue;
+            }
+            if self.plays(&Play::NoFor(uid)) {
+                refused = true;
+                continue;
+            }
+            if self.plays(&Play::Omit(uid)) {
+                continue;
+            }
+            if self.plays(&Play::StallAt(uid)) {
+                thread::sleep(Duration::from_secs(600));
+                return false;
+            }
+            let once = self.plays(&Play::ByeOnceAt(uid));
+            if once || self.plays(&Play::ByeAt(uid)) {
+                self.state.lock().unwrap().plays.retain(|play| *play != Play::ByeOnceAt(uid));
+                self.say("* BYE the server goes down\r\n");
+                return false;
+            }
+            let body = self.state.lock().unwrap().folders[&self.folder][&uid].0.clone();
+            let told = self.state.lock().unwrap().plays.iter().find_map(|play| match play {
+                Play::Literal(of, length) if *of == uid => Some(*length),
+                _ => None,
+            });
+            let length = told.unwrap_or(body.len() as u64);
+            let date = if self.plays(&Play::NoDate(uid)) { "NIL" } else { "\" 1-Jul-2026 04:05:06 +0200\"" };
+            self.say(&format!("* {uid} FETCH (UID {uid} INTERNALDATE {date} BODY[] {{{length}}}\r\n"));
+            if self.plays(&Play::CloseIn(uid)) {
+                let _ = self.client.write_all(&body[..10]);
+                return false;
+            }
+            if self.client.write_all(&body).is_err() || !self.say(")\r\n") {
+                return false;
+            }
+        }
+        if refused {
+            self.say(&format!("{tag} NO [SERVERBUG] cannot read the message\r\n"))
+        } else {
+            self.say(&format!("{tag} OK done\r\n"))
+        }
+    }
+
+    fn change(&mut self, tag: &str, verb: &str, set: &str, command: &str) -> bool {
+        let uids = self.select(set);
+        let mut state = self.state.lock().unwrap();
+        let folder = self.folder.clone();
+        let target = quoted(command);
+        if matches!(verb, "COPY" | "MOVE") && !state.folders.contains_key(&target) {
+            drop(state);
+            return self.say(&format!("{tag} NO [TRYCREATE] no such folder\r\n"));
+        }
+        for uid in uids {
+            match verb {
+                "STORE" => {
+                    let flag = command.split_once('(').unwrap().1.trim_end_matches(')').to_owned();
+                    state.folders.get_mut(&folder).unwrap().get_mut(&uid).unwrap().1.push(flag);
+                }
+                "COPY" | "MOVE" => {
+                    let mail = state.folders[&folder][&uid].clone();
+                    if verb == "MOVE" {
+                        state.folders.get_mut(&folder).unwrap().remove(&uid);
+                    }
+                    let there = state.folders.get_mut(&target).unwrap();
+                    let next = there.keys().max().copied().unwrap_or(0) + 1;
+                    there.insert(next, mail);
+                }
+                _ => {
+                    let mails = state.folders.get_mut(&folder).unwrap();
+                    if mails[&uid].1.iter().any(|flag| flag == "\\Deleted") {
+                        mails.remove(&uid);
+                    }
+                }
+            }
+        }
+        drop(state);
+        self.say(&format!("{tag} OK done\r\n"))
+    }
+}
+
+fn quoted(command: &str) -> String {
+    command.split('"').nth(1).unwrap_or_default().to_owned()
+}
