@@ -1,5 +1,5 @@
 //! Every XML case of the shared collection of reporters' faults, read as its expected answer says.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod reader_support;
 
@@ -32,7 +32,7 @@ fn words<T: std::fmt::Display>(values: impl IntoIterator<Item = Option<T>>) -> V
     values.into_iter().map(|v| v.map(|v| v.to_string())).collect()
 }
 
-fn results<'a>(report: &'a Report) -> impl Iterator<Item = &'a dmarcase::parse::Results> + Clone {
+fn results(report: &Report) -> impl Iterator<Item = &dmarcase::parse::Results> + Clone {
     report.records.iter().map(|r| &*report.results[r.results as usize])
 }
 
