@@ -75,6 +75,40 @@ fn a_mail_as_a_tree() {
 }
 
 #[test]
+fn a_report_in_brief_and_its_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = "<?xml version=\"1.0\"?>\n<feedback>\n <report_metadata><org_name>Receiver</org_name><report_id>7</report_id>\n\
+         <date_range><begin>1709251200</begin><end>1709337599</end></date_range></report_metadata>\n\
+         <policy_published><domain>shop.example</domain><p>reject</p></policy_published>\n\
+         <record><row><source_ip>192.0.2.1</source_ip><count>3</count>\n\
+         <policy_evaluated><disposition>none</disposition><dkim>PASS</dkim><spf>fail</spf></policy_evaluated></row>\n\
+         <identifiers><header_from>shop.example</header_from></identifiers><auth_results/></record>\n\
+         <record><row><source_ip>192.0.2.2</source_ip><count>1</count>\n\
+         <policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row>\n\
+         <identifiers><header_from>shop.example</header_from></identifiers><auth_results/></record></feedback>\n";
+    std::fs::write(folder.path().join("r.xml"), gzip(report.as_bytes())).unwrap();
+    let shown = text(folder.path(), &["inspect", "r.xml"]);
+    for line in [
+        "gzip",
+        "└─ XML document",
+        "     report 7 of Receiver for shop.example",
+        "     2024-03-01 00:00:00 to 2024-03-01 23:59:59 UTC, p=reject, rfc7489",
+        "     2 records, 4 messages, 3 pass DMARC (75.00%)",
+        "     warning type-mismatch: its name says XML, it holds gzip",
+        "outcome: stored",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "no line {line:?} in\n{shown}");
+    }
+    // The upper-case result, at its place: the seventh line.
+    assert!(shown.contains(" at line 7, column "), "{shown}");
+    let answer = json(folder.path(), &["inspect", "r.xml"]);
+    let document = &answer["items"][0]["documents"][0];
+    assert_eq!(document["report"]["dmarc_pass"], 3);
+    assert_eq!(document["report"]["pass_rate"], 0.75);
+    assert!(document["warnings"].as_array().unwrap().iter().any(|warning| warning["line"] == 7));
+}
+
+#[test]
 fn the_same_as_json_and_csv() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("m.eml"), mixed()).unwrap();

@@ -150,17 +150,16 @@ fn gzip_damage_has_a_place() {
 }
 
 #[test]
-fn damage_behind_the_place_where_the_reader_stopped() {
+fn a_document_that_is_not_read_on_costs_no_more() {
+    // What is wrong behind the place where its reader gave up is nobody's news.
     let packed = gzip((report("1") + &" ".repeat(200_000)).as_bytes());
     let item = support::item("r.xml.gz", &packed[..packed.len() - 20]);
-    let mut places = Vec::new();
+    let mut documents = 0;
     let unpacked = dmarcase::unpack::unpack(&item, &Limits::default(), &mut |document| {
-        let mut start = [0; 100];
-        document.content.read_exact(&mut start).unwrap();
-        places.push(document.place);
+        document.content.read_exact(&mut [0; 100]).unwrap();
+        documents += 1;
     });
-    assert_eq!(codes(&unpacked).1, ["gzip-damaged"]);
-    assert_eq!(unpacked.faults[0].place, places[0]);
+    assert_eq!((documents, codes(&unpacked)), (1, (vec![], vec![])));
 }
 
 #[test]

@@ -93,7 +93,8 @@ pub struct Document<'a> {
     /// Whether a name, a type or the mail's subject announces an aggregate report. What is promised and turns out to be
     /// something else is `rejected`; what is not promised and no report is `not-a-report`.
     pub promised: bool,
-    /// Its bytes, inflated as they are read. A limit or damage shows as an error that [`Fault::of`] understands.
+    /// Its bytes, inflated as they are read. A limit or damage shows as an error that [`Fault::of`] understands, and may
+    /// show in the very last bytes: what is to be kept must be read to its end.
     pub content: &'a mut dyn Read,
 }
 
@@ -105,9 +106,7 @@ pub struct Unpacked {
     /// Oddities of the containers: code and text (`gzip-trailing`, "2 bytes behind the gzip stream ignored").
     pub notes: Vec<Note>,
     /// Containers that could not be opened, each with its place. The rest of the item was read all the same.
-    ///
-    /// A fault that the caller met as an error of [`Document::content`] is not repeated here. One that showed only behind
-    /// the place where the caller stopped reading is, with the document's place: what was read of it is not to be kept.
+    /// A fault that a document's reader met is not among them.
     pub faults: Vec<Fault>,
     /// Where no document was found: why the item is no report, in words ("a bounce", "no attachment that could be a report").
     pub no_report: Option<String>,

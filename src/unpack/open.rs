@@ -103,14 +103,13 @@ impl<'a> Opener<'a> {
         self.documents + self.out.faults.len() as u64
     }
 
-    /// Looks at `source` and opens or hands on what is in it. Returns whether it was read without a fault, so far as
-    /// it was read.
-    pub(super) fn open(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) -> bool {
+    /// Looks at `source` and opens or hands on what is in it.
+    pub(super) fn open(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) {
         let head = match source.head() {
             Ok(head) => head,
             Err(error) => {
                 self.fault(Fault::of(&error).cloned().unwrap_or_else(|| Fault::unreadable(&error)));
-                return false;
+                return;
             }
         };
         let looks = sniff(head);
@@ -129,22 +128,19 @@ impl<'a> Opener<'a> {
                         "{name} data: only gzip and zip are opened; unpack it by hand ({tool}) and import that"
                     );
                     self.fault(Fault::new("unknown-container", at, text));
-                    return false;
+                    return;
                 }
                 self.because(Why::Closed(format!("an attachment is {name} data, which is not opened")));
-                true
             }
             Looks::Tnef => {
                 self.node(at, || "TNEF (winmail.dat), not opened".to_owned());
                 self.because(Why::Closed(
                     "the attachment is an Outlook winmail.dat (TNEF), which is not opened".to_owned(),
                 ));
-                true
             }
             Looks::ResourceFork => {
                 self.node(at, || "a macOS resource fork, passed over".to_owned());
                 self.ignored.push("a macOS resource fork".to_owned());
-                true
             }
             Looks::Empty | Looks::Other if what.own > Promise::None => {
                 self.document(source, DocumentKind::Other, at, true)
@@ -152,12 +148,10 @@ impl<'a> Opener<'a> {
             Looks::Empty => {
                 self.node(at, || "empty".to_owned());
                 self.ignored.push("nothing".to_owned());
-                true
             }
             Looks::Other => {
                 self.node(at, || format!("passed over: {excerpt}"));
                 self.ignored.push(if at.text().is_empty() { excerpt } else { at.text() });
-                true
             }
         }
     }
@@ -184,13 +178,7 @@ impl<'a> Opener<'a> {
     }
 
     /// Hands on one document.
-    pub(super) fn document(
-        &mut self,
-        source: &mut dyn Source,
-        kind: DocumentKind,
-        at: &Place<'_>,
-        promised: bool,
-    ) -> bool {
+    pub(super) fn document(&mut self, source: &mut dyn Source, kind: DocumentKind, at: &Place<'_>, promised: bool) {
         self.documents += 1;
         self.node(at, || format!("{} document", kind.word()));
         if let Some(node) = self.nodes.as_mut().and_then(|nodes| nodes.last_mut()) {
@@ -198,7 +186,6 @@ impl<'a> Opener<'a> {
         }
         let mut content = Capped::new(source, self.limits, at);
         (self.each)(Document { place: at.text(), kind, promised, content: &mut content });
-        !content.failed
     }
 
     /// Whether one more container may be opened inside `depth` others; a fault where not.
@@ -210,30 +197,10 @@ impl<'a> Opener<'a> {
         may
     }
 
-    /// Reads on behind the place where a document's reader stopped: damage may show, or bytes behind the container.
-    fn drain(&mut self, source: &mut dyn Source) -> bool {
-        let mut left: usize = 16 << 20;
-        while left > 0 {
-            match source.fill_buf() {
-                Ok([]) => return true,
-                Ok(held) => {
-                    let count = held.len();
-                    source.consume(count);
-                    left = left.saturating_sub(count);
-                }
-                Err(error) => {
-                    self.fault(Fault::of(&error).cloned().unwrap_or_else(|| Fault::unreadable(&error)));
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    fn gzip(&mut self, source: &mut dyn Source, skip: usize, at: &Place<'_>, what: What) -> bool {
+    fn gzip(&mut self, source: &mut dyn Source, skip: usize, at: &Place<'_>, what: What) {
         self.node(at, || "gzip".to_owned());
         if !self.may_nest(at, what.depth) {
-            return false;
+            return;
         }
         if skip > 0 {
             source.consume(skip);
@@ -241,25 +208,22 @@ impl<'a> Opener<'a> {
         }
         let mut inner = Stream::new(Meter::new(Gunzip::new(source, at), self.limits, self.budget, at));
         self.level += 1;
-        let opened = self.open(&mut inner, at, what.inside());
+        self.open(&mut inner, at, what.inside());
         self.level -= 1;
-        let sound = opened && self.drain(&mut inner);
         self.out.notes.append(&mut inner.inner.inner.notes);
-        sound
     }
 
-    fn zip(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) -> bool {
+    fn zip(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) {
         self.node(at, || "zip".to_owned());
         if !self.may_nest(at, what.depth) {
-            return false;
+            return;
         }
         self.level += 1;
-        let sound = self.zip_of(source, at, what);
+        self.zip_of(source, at, what);
         self.level -= 1;
-        sound
     }
 
-    fn zip_of(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) -> bool {
+    fn zip_of(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) {
         if let Some(bytes) = source.whole() {
             self.behind_zip(bytes, at);
             return self.members(Cursor::new(bytes), Cursor::new(bytes), at, what);
@@ -271,14 +235,13 @@ impl<'a> Opener<'a> {
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     self.fault(Fault::unreadable(&error));
-                    false
                 }
             };
         }
         // The directory is at the end: an archive inside another container must be held whole.
         let mut bytes = Scratch::empty();
         if !self.hold(source, at, bytes.get(), "a zip inside another container") {
-            return false;
+            return;
         }
         let bytes = bytes.get().as_slice();
         self.behind_zip(bytes, at);
@@ -311,9 +274,8 @@ impl<'a> Opener<'a> {
         }
     }
 
-    fn members<R: Read + Seek>(&mut self, directory: R, bodies: R, at: &Place<'_>, what: What) -> bool {
+    fn members<R: Read + Seek>(&mut self, directory: R, bodies: R, at: &Place<'_>, what: What) {
         let (before, ignored_before) = (self.yield_so_far(), self.ignored.len());
-        let faults_before = self.out.faults.len();
         let mut seen = 0;
         let mut office = false;
         let mut skipped: Vec<String> = Vec::new();
@@ -338,11 +300,9 @@ impl<'a> Opener<'a> {
                         by_name: Family::of_name(name),
                         depth: what.depth + 1,
                     };
-                    let (documents, ignored) = (self.yield_so_far(), self.ignored.len());
+                    let ignored = self.ignored.len();
                     let mut inner = Stream::new(Meter::new(member, self.limits, self.budget, place));
-                    if self.open(&mut inner, place, what) && self.yield_so_far() > documents {
-                        self.drain(&mut inner);
-                    }
+                    self.open(&mut inner, place, what);
                     if self.ignored.len() > ignored {
                         skipped.push(name.to_owned());
                     }
@@ -367,7 +327,7 @@ impl<'a> Opener<'a> {
                 "an office document or program{}",
                 if at.text().is_empty() { String::new() } else { format!(" ({})", at.text()) }
             ));
-            return true;
+            return;
         }
         let listed = list(&skipped);
         if self.yield_so_far() == before && what.own > Promise::None {
@@ -384,24 +344,22 @@ impl<'a> Opener<'a> {
                 format!("members of the archive that are no report, ignored: {listed}"),
             );
         }
-        self.out.faults.len() == faults_before
     }
 
     /// Opens a mail that is inside something else.
-    fn nested_mail(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) -> bool {
+    fn nested_mail(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) {
         if !self.may_nest(at, what.depth) {
-            return false;
+            return;
         }
         if let Some(bytes) = source.whole() {
             self.mail(bytes, at, what.depth + 1, false);
-            return true;
+            return;
         }
         let mut bytes = Scratch::empty();
         if !self.hold(source, at, bytes.get(), "the mail") {
-            return false;
+            return;
         }
         self.mail(bytes.get(), at, what.depth + 1, false);
-        true
     }
 
     /// Opens a bare file: its content decides, its name is a hint.
@@ -437,7 +395,7 @@ impl<'a> Opener<'a> {
     }
 
     /// Opens a held text that has a report somewhere in it.
-    pub(super) fn inline(&mut self, text: &[u8], at: &Place<'_>, what: What) -> bool {
+    pub(super) fn inline(&mut self, text: &[u8], at: &Place<'_>, what: What) {
         let start = find_report_start(text).unwrap_or_default();
         let blank = text.get(..start).unwrap_or_default().trim_ascii();
         if !blank.is_empty() {

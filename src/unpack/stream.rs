@@ -273,19 +273,17 @@ impl<U: Unpacker> Read for Meter<'_, U> {
     }
 }
 
-/// Holds a document to [`Limits::document_bytes`], and remembers whether its reader met an error.
+/// Holds a document to [`Limits::document_bytes`].
 pub(super) struct Capped<'a> {
     source: &'a mut dyn Source,
     left: u64,
     limits: &'a Limits,
     at: &'a Place<'a>,
-    /// Whether an error was given out.
-    pub(super) failed: bool,
 }
 
 impl<'a> Capped<'a> {
     pub(super) fn new(source: &'a mut dyn Source, limits: &'a Limits, at: &'a Place<'a>) -> Self {
-        Self { source, left: limits.document_bytes, limits, at, failed: false }
+        Self { source, left: limits.document_bytes, limits, at }
     }
 }
 
@@ -294,18 +292,11 @@ impl Read for Capped<'_> {
         if out.is_empty() {
             return Ok(0);
         }
-        let held = match self.source.fill_buf() {
-            Ok(held) => held,
-            Err(error) => {
-                self.failed = true;
-                return Err(error);
-            }
-        };
+        let held = self.source.fill_buf()?;
         if held.is_empty() {
             return Ok(0);
         }
         if self.left == 0 {
-            self.failed = true;
             return Err(Fault::document_bytes(self.at, self.limits).into_io());
         }
         let allowed = usize::try_from(self.left).unwrap_or(usize::MAX).min(held.len());
