@@ -30,9 +30,9 @@ pub struct Options {
 }
 
 /// Bytes of items fed and not yet committed.
-const IN_FLIGHT: u64 = 48 << 20;
+const IN_FLIGHT: u64 = 36 << 20;
 /// Bytes of items that make a batch.
-const BATCH_BYTES: u64 = 24 << 20;
+const BATCH_BYTES: u64 = 16 << 20;
 /// Records that make a batch.
 const BATCH_RECORDS: usize = 400_000;
 /// Bytes and items of one hand-over to a worker: enough to make waking it worth while.

@@ -157,6 +157,18 @@ impl RateBy {
         }
     }
 
+    /// The key as rows of `report p` have it themselves; `None` where only records have it.
+    const fn of_report(self) -> Option<&'static str> {
+        match self {
+            Self::Domain => Some("p.policy_domain_no"),
+            Self::Day => Some("p.report_day"),
+            Self::Week => Some("date_trunc('week', p.report_day)"),
+            Self::Month => Some("date_trunc('month', p.report_day)"),
+            Self::Reporter => Some("p.reporter"),
+            Self::Sender | Self::HeaderFrom | Self::Source | Self::Selector => None,
+        }
+    }
+
     const fn is_time(self) -> bool {
         matches!(self, Self::Day | Self::Week | Self::Month)
     }
@@ -191,11 +203,24 @@ fn grouped(scope: &Scope, by: RateBy) -> String {
     let (name, join) = by.named();
     let order = if by.is_time() { "1" } else { "messages DESC, 1" };
     let within = scope.of_records("r.");
+    // A report without records was still sent: where reports have the key themselves, they are counted where they are.
+    let (reports, all) = match by.of_report() {
+        None => (", count(DISTINCT r.report_no) AS reports".to_owned(), "g".to_owned()),
+        Some(key) => {
+            let counted = format!(
+                "SELECT {key} AS key, count(*) AS reports FROM report p WHERE {} GROUP BY 1",
+                scope.of_reports("p.")
+            );
+            let both = "SELECT coalesce(g.key, n.key) AS key, coalesce(n.reports, 0) AS reports, g.* EXCLUDE (key)";
+            (String::new(), format!("({both} FROM g FULL JOIN ({counted}) n ON g.key IS NOT DISTINCT FROM n.key) g"))
+        }
+    };
     format!(
-        "WITH g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.report_no) AS reports, count(DISTINCT r.source) AS sources
+        "WITH g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.source) AS sources{reports}
             FROM {from} WHERE {within} GROUP BY 1)
-         SELECT {name}, g.reports, g.messages, g.dmarc_pass, g.dkim_aligned, g.spf_aligned, g.quarantined, g.rejected, g.sources
-         FROM g {join} ORDER BY {order}"
+         SELECT {name}, g.reports, coalesce(g.messages, 0) AS messages, coalesce(g.dmarc_pass, 0), coalesce(g.dkim_aligned, 0),
+             coalesce(g.spf_aligned, 0), coalesce(g.quarantined, 0), coalesce(g.rejected, 0), coalesce(g.sources, 0)
+         FROM {all} {join} ORDER BY {order}"
     )
 }
 
