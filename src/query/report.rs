@@ -59,9 +59,11 @@ pub fn report(connection: &Connection, id: &str) -> Result<ReportView, QueryErro
             )));
         }
     };
-    let whole: String =
-        connection
-            .query_row("SELECT to_json(p)::VARCHAR FROM report p WHERE report_no = ?", [number], |row| row.get(0))?;
+    let whole: String = connection.query_row(
+        "SELECT to_json(whole)::VARCHAR FROM report whole WHERE report_no = ?",
+        [number],
+        |row| row.get(0),
+    )?;
     let mut statement = connection.prepare(RECORDS)?;
     let rows = statement.query_map([number], |row| row.get::<_, String>(0))?;
     let records: Vec<String> = rows.collect::<Result<_, _>>()?;

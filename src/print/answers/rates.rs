@@ -40,15 +40,14 @@ impl Answer for Rates {
             .table(table)
             .line(String::new())
             .line(format!(
-                "{} of {} pass DMARC ({}): DKIM aligned {}, SPF aligned {}; {}, {}.",
+                "{} of {} pass DMARC ({}); DKIM aligned {}, SPF aligned {}.",
                 crate::print::count(total.dmarc_pass),
                 counted(total.messages, "message"),
                 percent(total.pass_rate),
                 percent(total.dkim_rate),
                 percent(total.spf_rate),
-                counted(total.reports, "report"),
-                counted(total.sources, "source"),
-            ));
+            ))
+            .line(format!("From {}, of {}.", counted(total.reports, "report"), counted(total.sources, "source")));
         if self.by == RateBy::Selector {
             page = page.line("A message with two signatures counts under both selectors; unsigned mail under none.");
         }
