@@ -28,7 +28,7 @@ demo: build
 	@echo
 	$(DEMO) senders --unknown
 	@echo
-	$(DEMO) gaps
+	$(DEMO) gaps --as-of 2026-11-02
 	@echo
 	@echo "The store is $(STORE); ask it: $(DEMO) sql"
 

@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, presets};
 
 use super::{Block, Cell, Page, Table, count, percent, plain};
 
 /// Widest table. Pipes and terminals get the same text.
 const WIDTH: u16 = 100;
+
+/// Widest column that is never folded.
+const UNFOLDED: usize = 27;
 
 pub(super) fn write(page: &Page, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     write_within(page, Some(WIDTH), colour, out)
@@ -49,6 +52,13 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
     for row in &table.rows {
         let cells = shown.iter().filter_map(|at| row.get(*at).map(|cell| (at, cell)));
         laid.add_row(cells.map(|(at, cell)| comfy_table::Cell::new(show(cell)).set_alignment(side(number(*at)))));
+    }
+    // Names stay in one piece; what is folded is the long text beside them.
+    for (at, column) in shown.iter().zip(laid.column_iter_mut()) {
+        let widest = table.rows.iter().filter_map(|row| row.get(*at)).map(|cell| show(cell).chars().count()).max();
+        if widest.is_some_and(|width| width <= UNFOLDED) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     if colour {
         laid.enforce_styling();

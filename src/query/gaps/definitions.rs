@@ -39,7 +39,7 @@ macro_rules! gaps {
 gaps! {
     "G01" "g01" "policy-none" Notice
     "p=none asks receivers for nothing. It meets a gateway's minimum, monitoring, but spoofed mail shares the domain's reputation."
-    "Move to p=quarantine, then p=reject, once `dmarcase simulate` says that the own streams are ready."
+    "Move to p=quarantine, then p=reject, once the approved senders pass in `dmarcase senders`."
 
     "G02" "g02" "subdomain-policy-weaker" Warn
     "sp is weaker than p: whoever spoofs picks a subdomain."
@@ -119,7 +119,7 @@ gaps! {
 
     "G21" "g21" "unapproved-senders" High
     "Senders that nobody approved use the domain."
-    "Look at `dmarcase senders --unknown`; approve with `dmarcase senders approve NAME` or stop each one."
+    "Look at `dmarcase senders --unknown`; approve each with a [[sender]] rule in the config, or stop it."
 
     "G22" "g22" "approved-senders-fail" High
     "Approved senders pass less than they should: the number that the ticket states."
