@@ -74,6 +74,8 @@ pub enum Command {
     Trend(commands::TrendArgs),
     /// Show one report, whole
     Report(commands::ReportArgs),
+    /// The evidence file of one escalation: Markdown, HTML or JSON, its ticket, its grade
+    Case(commands::CaseArgs),
     /// Delivery evidence: read logs and events, and say what became of the mail
     Delivery(commands::DeliveryArgs),
     /// Ask the store in SQL, read-only

@@ -7,12 +7,13 @@
 //! 3. [`parse`] reads one document into a [`parse::Report`], with warnings.
 //! 4. `store` keeps reports, records and the ledger in one DuckDB file, exactly once.
 //! 5. `senders` says who is behind each source; `query` answers questions over the store's views.
-//! 6. [`evidence`] reads delivery logs; `case` joins them with the reports into an evidence file.
+//! 6. [`evidence`] reads delivery logs; [`case`] joins them with the reports into an evidence file.
 //! 7. `print` shows an answer as a table, JSON, CSV or Markdown.
 //!
 //! `pipeline` joins the first four; `commands` has one thin file per command.
 
 pub mod alert;
+pub mod case;
 pub mod cli;
 pub mod commands;
 pub mod config;

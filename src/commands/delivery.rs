@@ -54,9 +54,9 @@ pub struct DeliveryImportArgs {
     /// The format, where the content does not show it: postfix, journald, exim, sendgrid, ses, mailgun, postmark, sparkpost, csv, json-lines
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// Sending address of attempts whose log does not say one
-    #[arg(long, value_name = "ADDRESS")]
-    pub source_ip: Option<IpAddr>,
+    /// Sending address of attempts whose log does not say one, of a log host alone or of all; may be given again
+    #[arg(long, value_name = "[HOST=]ADDRESS", value_parser = source_ip)]
+    pub source_ip: Vec<(Option<String>, String)>,
     /// Keep whole recipient addresses; without it only a keyed hash of the local part
     #[arg(long)]
     pub keep_recipients: bool,
@@ -162,6 +162,9 @@ pub struct DeliverySummaryArgs {
     /// Only mail from this sending address; may be given again
     #[arg(long = "ip", value_name = "ADDRESS")]
     pub ips: Vec<IpAddr>,
+    /// Also mail whose log does not say the sending address
+    #[arg(long, requires = "ips")]
+    pub or_unknown_ip: bool,
     /// Only mail whose envelope sender is this domain or one under it
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
@@ -198,11 +201,21 @@ impl DeliverySummaryArgs {
             until,
             gateway: self.gateway.as_deref().map(str::to_ascii_lowercase),
             sources: self.ips.iter().map(|ip| ip.to_canonical().to_string()).collect(),
-            or_unknown_source: false,
+            or_unknown_source: self.or_unknown_ip,
             domain: self.domain.as_deref().map(|name| domain_name(name).into_owned()),
             campaigns: self.campaigns.clone(),
         })
     }
+}
+
+/// `mx1=192.0.2.10`, or an address alone.
+fn source_ip(text: &str) -> Result<(Option<String>, String), String> {
+    let (host, address) = match text.split_once('=') {
+        Some((host, address)) => (Some(host.trim().to_owned()), address),
+        None => (None, text),
+    };
+    let parsed: IpAddr = address.trim().parse().map_err(|_| format!("`{address}` is no IP address"))?;
+    Ok((host, parsed.to_canonical().to_string()))
 }
 
 /// What the reading side sends to the writing side.
@@ -222,9 +235,8 @@ fn import(context: &Context, args: &DeliveryImportArgs) -> anyhow::Result<Exit> 
         None => Gateways::bundled()?,
     };
     let options = Options { year: args.year, zone: args.log_tz, format: args.log_format, ..Options::new(Utc::now()) };
-    let source = args.source_ip.map(|ip| ip.to_canonical().to_string());
     let (mut writer, reader) =
-        DeliveryWriter::begin(&context.db, context.wait, options, gateways, args.keep_recipients, source.as_deref())?;
+        DeliveryWriter::begin(&context.db, context.wait, options, gateways, args.keep_recipients, &args.source_ip)?;
     let places: Vec<usize> = paths.iter().map(|_| writer.file()).collect();
     let mut files = Vec::new();
     let (sender, receiver) = crossbeam_channel::bounded::<Sent>(2);

@@ -1,5 +1,6 @@
 //! One thin file per command: its arguments and `run`.
 
+mod case;
 mod completions;
 mod config;
 mod delivery;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{NaiveDate, Utc};
 
+pub use case::CaseArgs;
 pub use completions::CompletionsArgs;
 pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigCheckArgs};
 pub use delivery::{
@@ -156,6 +158,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Senders(args) => senders::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),
+        Command::Case(args) => case::run(&context, &args),
         Command::Delivery(args) => delivery::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),
         Command::Retry(args) => retry::run(&context, &args),

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
 use super::{ConfigAnswer, DeliveryImportAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
+use crate::case::Case;
 use crate::evidence::DeliverySummary;
 use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status, Trend};
 
@@ -19,6 +20,7 @@ pub struct SchemasArgs {
 /// Returns every answer's name and schema; the files of schemas/json.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        ("case", schema_for!(Case)),
         ("config-check", schema_for!(ConfigAnswer)),
         ("fetch", schema_for!(FetchAnswer)),
         ("delivery-import", schema_for!(DeliveryImportAnswer)),

@@ -44,6 +44,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Thresholds of gaps.
     pub gaps: GapsConfig,
+    /// Facts for the evidence file.
+    pub case: crate::case::Facts,
     /// The file that this config was read from.
     #[serde(skip)]
     pub path: Option<PathBuf>,

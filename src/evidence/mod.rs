@@ -31,9 +31,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 pub use attempt::{Attempt, Batch, Counts, Envelope, IdKind, SourceFrom, Status};
+pub use fold::{shape, unfold};
 pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
+pub(crate) use outcome::quoted;
 pub use outcome::{
     DeliveryBy, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity, outcomes, summary,
 };
@@ -95,7 +97,7 @@ impl Reader {
     /// Returns the response of an attempt as the other side wrote it (addresses in it masked).
     pub fn response_text(&self, attempt: &Attempt) -> Option<String> {
         let response = self.responses.get(attempt.response)?;
-        Some(fold::unfold(&response.template, attempt.vars.as_deref()))
+        Some(unfold(&response.template, attempt.vars.as_deref()))
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use duckdb::{Connection, params};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
@@ -66,13 +66,14 @@ pub struct DeliveryWriter {
     texts: usize,
     responses: usize,
     routes: Routes,
-    /// Where logs do not say the sending address.
-    source: u32,
+    /// Sending addresses where logs do not say them: of a log host, or of all others.
+    sources: FxHashMap<Option<u32>, u32>,
 }
 
 impl DeliveryWriter {
     /// Opens the store, making it where it is absent, begins a run, and makes the reader whose tables go on where the store's
-    /// end. `source` is the sending address that the operator names for logs that do not say one.
+    /// end. `sources` are the sending addresses that the operator names for logs that do not say one: of a log host (and
+    /// instance), or of all others.
     ///
     /// # Errors
     /// The store cannot be opened or written.
@@ -82,7 +83,7 @@ impl DeliveryWriter {
         options: Options,
         gateways: super::Gateways,
         keep_recipients: bool,
-        source: Option<&str>,
+        sources: &[(Option<String>, String)],
     ) -> Result<(Self, Reader), StoreError> {
         let store = Store::open(path, Access::Write, wait)?;
         let connection = store.connection();
@@ -110,7 +111,8 @@ impl DeliveryWriter {
         let responses = tables::responses(connection).map_err(StoreError::query(doing))?;
         let routes = Routes::load(connection).map_err(StoreError::query(doing))?;
         let reader = Reader { options, recipients: Recipients::new(key, keep_recipients), gateways, texts, responses };
-        let source = source.map_or(NONE, |address| reader.texts.number(address));
+        let number = |text: &String| reader.texts.number(text);
+        let sources = sources.iter().map(|(host, address)| (host.as_ref().map(number), number(address))).collect();
         let writer = Self {
             path: path.to_owned(),
             wait,
@@ -120,7 +122,7 @@ impl DeliveryWriter {
             texts: tables::count(connection, "delivery_text").map_err(StoreError::query(doing))?,
             responses: reader.responses.len(),
             routes,
-            source,
+            sources,
         };
         Ok((writer, reader))
     }
@@ -192,6 +194,8 @@ impl DeliveryWriter {
             addresses.extend(batch.addresses);
             for mut envelope in batch.envelopes {
                 let attempts = std::mem::take(&mut envelope.attempts);
+                let source = self.sources.get(&Some(envelope.system)).or_else(|| self.sources.get(&None));
+                let source = source.copied().unwrap_or(NONE);
                 let Some(message_key) = messages.place(envelope, !attempts.is_empty()) else { continue };
                 for attempt in attempts {
                     if held.contains(&attempt.key) || !seen.insert(attempt.key) {
@@ -199,7 +203,7 @@ impl DeliveryWriter {
                         continue;
                     }
                     file.stored += 1;
-                    let attempt = with_source(attempt, self.source);
+                    let attempt = with_source(attempt, source);
                     let route = self.routes.number(reader, &attempt);
                     messages.touch(message_key, attempt.at);
                     rows.push(message_key, file.file_no, route, attempt);

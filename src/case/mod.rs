@@ -1,0 +1,248 @@
+//! The case: delivery evidence, authentication and the operator's facts → one evidence file that the other side can check.
+//!
+//! [`build`] asks the store and gives one typed [`Case`], in the order of the file's ten parts. [`layout`] turns it into a
+//! document, which `markdown` and `html` write; [`ticket`] writes the few lines that a support desk's form takes.
+
+mod authentication;
+mod chart;
+mod document;
+mod evidence;
+mod facts;
+mod findings;
+mod html;
+mod layout;
+mod markdown;
+mod method;
+mod readiness;
+mod senders;
+mod ticket;
+mod types;
+mod volume;
+mod weak;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use duckdb::Connection;
+
+pub use document::{Block, Chart, Document, Section};
+pub use facts::{Action, Consent, Facts, FactsError, IpKind, Lookup, TEMPLATE};
+pub use html::html;
+pub use layout::layout;
+pub use markdown::markdown;
+pub use ticket::ticket;
+pub use types::*;
+
+use crate::evidence::{DeliveryBy, DeliveryScope, Gateways, outcomes, summary};
+use crate::query::{Expected, PeriodArgs, QueryError, Scope};
+
+/// What a case is asked about.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The operator's facts, with the flags of the command already in them.
+    pub facts: &'a Facts,
+    /// First day, where asked for.
+    pub since: Option<NaiveDate>,
+    /// Last day, where asked for.
+    pub until: Option<NaiveDate>,
+    /// The day that counts as today.
+    pub as_of: NaiveDate,
+    /// When the case is written.
+    pub now: DateTime<Utc>,
+    /// What the config expects, for the gaps.
+    pub expected: Expected<'a>,
+    /// The table of gateways.
+    pub gateways: &'a Gateways,
+    /// Show recipients as the store has them; without it domains only.
+    pub show_recipients: bool,
+}
+
+/// Why a case could not be written at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// No domain.
+    #[error(
+        "a case is about one domain: name it with --domain, or as `domain` in the facts (`dmarcase case --facts-template`)"
+    )]
+    NoDomain,
+    /// No gateway, and more than one, or none, that could be meant.
+    #[error("a case is about one gateway: name it with --gateway; {0}")]
+    NoGateway(String),
+    /// An unknown gateway.
+    #[error("`{name}` is no gateway that is known: {known}")]
+    UnknownGateway {
+        /// As given.
+        name: String,
+        /// The ids.
+        known: String,
+    },
+    /// The store could not be asked.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A statement failed.
+    #[error("asking the store: {0}")]
+    Sql(#[from] duckdb::Error),
+}
+
+/// Asks the store everything that a case needs.
+///
+/// # Errors
+/// No domain or gateway, or the store cannot be asked. Missing evidence is no error: it is listed.
+pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, CaseError> {
+    let facts = question.facts;
+    let domain = facts.domain.as_deref().map(crate::parse::domain_name).ok_or(CaseError::NoDomain)?.into_owned();
+    let gateway = gateway(connection, question)?;
+    let stated: Vec<String> = facts.ips.iter().map(|ip| ip.to_canonical().to_string()).collect();
+    let base = DeliveryScope {
+        since: question.since,
+        until: question.until,
+        gateway: Some(gateway.clone()),
+        domain: Some(domain.clone()),
+        campaigns: Vec::new(),
+        sources: stated.clone(),
+        // An operator who names one address says where the mail came from whose log does not say it.
+        or_unknown_source: stated.len() == 1,
+    };
+    let (scope, ips_from) = if stated.is_empty() {
+        let found = evidence::sources_of(connection, &base)?;
+        (DeliveryScope { sources: found, or_unknown_source: true, ..base }, IpsFrom::Logs)
+    } else {
+        (base, IpsFrom::Facts)
+    };
+    let ips = scope.sources.clone();
+    let delivery_span = scope.span(connection)?;
+    let everywhere = DeliveryScope { gateway: None, ..scope.clone() };
+    let reports = report_scope(connection, question, &domain);
+
+    let smtp = evidence::smtp(connection, &scope)?;
+    let totals = outcomes(connection, &scope)?;
+    let gateways = match everywhere.span(connection)? {
+        Some(_) => Some(summary(connection, &everywhere, DeliveryBy::Gateway)?),
+        None => None,
+    };
+    let retries = evidence::retries(connection, &scope)?;
+    let days = evidence::days(connection, &scope)?;
+    let samples = evidence::samples(connection, &scope, question.show_recipients)?;
+    let authentication = authentication::authentication(connection, reports.as_ref().ok(), &domain, &ips)?;
+    let dns = findings::findings(connection, &domain, &ips, &smtp.envelope_from, facts)?;
+    let volume = volume::volume(connection, &everywhere, reports.as_ref().ok(), &ips)?;
+    let senders = senders::senders_of(connection, reports.as_ref().ok(), &ips, volume)?;
+    let method = method::method(connection, &scope, reports.as_ref().ok(), question)?;
+    let gaps = match &reports {
+        Ok(scope) => crate::query::gaps(connection, scope, Expected { ..question.expected })?.rows,
+        Err(_) => Vec::new(),
+    };
+    let mut case = Case {
+        request: Request {
+            gateway_name: question.gateways.name(&gateway).to_owned(),
+            gateway,
+            domain,
+            ips,
+            ips_from,
+            account: facts.account.clone(),
+            platform: facts.platform.clone(),
+            ip_kind: facts.ip_kind.map(|kind| kind.word().to_owned()),
+            helo: facts.helo.clone(),
+            campaigns: facts.campaigns.clone(),
+            contact: facts.contact.clone(),
+            first_observed: smtp.first_at,
+            subject: String::new(),
+            ask: String::new(),
+        },
+        period: Period {
+            since: delivery_span.map(|span| span.0),
+            until: delivery_span.map(|span| span.1),
+            reports_since: reports.as_ref().ok().map(|scope| scope.span.since),
+            reports_until: reports.as_ref().ok().map(|scope| scope.span.until),
+        },
+        smtp,
+        outcomes: OutcomePart { totals, gateways, retries, days },
+        samples,
+        authentication,
+        dns,
+        senders,
+        weak_points: Vec::new(),
+        actions: actions(facts),
+        method,
+        missing: Vec::new(),
+        readiness: Vec::new(),
+        grade: Grade::Weak,
+        grade_reasons: Vec::new(),
+    };
+    case.request.subject = ticket::subject(&case);
+    case.request.ask = ticket::ask(&case, facts);
+    case.weak_points = weak::weak_points(&case, gaps);
+    case.missing = weak::missing(&case, reports.as_ref().err());
+    case.readiness = readiness::readiness(&case);
+    (case.grade, case.grade_reasons) = readiness::grade(&case);
+    Ok(case)
+}
+
+/// The gateway asked for, or the only one whose reputation answers the store holds.
+fn gateway(connection: &Connection, question: &Question<'_>) -> Result<String, CaseError> {
+    if let Some(name) = &question.facts.gateway {
+        let name = name.trim().to_ascii_lowercase();
+        if question.gateways.knows(&name) {
+            return Ok(name);
+        }
+        let known: Vec<&str> = question.gateways.ids().collect();
+        return Err(CaseError::UnknownGateway { name, known: known.join(", ") });
+    }
+    let affected: Vec<String> = connection
+        .prepare(
+            "SELECT o.gateway FROM delivery_life l JOIN delivery_route o ON o.route_no = l.route
+             WHERE l.reputation_deferrals > 0 GROUP BY 1 ORDER BY 1",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    match affected.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(CaseError::NoGateway(
+            "the store holds no reputation answer of any gateway (`dmarcase delivery import PATH` reads logs)"
+                .to_owned(),
+        )),
+        more => Err(CaseError::NoGateway(format!("reputation answers are from {}", more.join(", ")))),
+    }
+}
+
+/// The reports on the domain and what is under it.
+fn report_scope(connection: &Connection, question: &Question<'_>, domain: &str) -> Result<Scope, QueryError> {
+    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+    let mut args = PeriodArgs {
+        since: day(question.since),
+        until: day(question.until),
+        as_of: Some(question.as_of),
+        domains: vec![domain.to_owned(), format!("*.{domain}")],
+    };
+    let found = Scope::resolve(connection, &args, question.as_of);
+    if !matches!(found, Err(QueryError::NoDomain { .. })) {
+        return found;
+    }
+    // Reports on the domain alone, or on what is under it alone.
+    for only in [domain.to_owned(), format!("*.{domain}")] {
+        args.domains = vec![only];
+        if let Ok(scope) = Scope::resolve(connection, &args, question.as_of) {
+            return Ok(scope);
+        }
+    }
+    found
+}
+
+/// A list of texts for SQL.
+fn list_of(texts: &[String]) -> String {
+    texts.iter().map(|text| crate::evidence::quoted(text)).collect::<Vec<_>>().join(", ")
+}
+
+fn actions(facts: &Facts) -> ActionsPart {
+    let consent = &facts.consent;
+    ActionsPart {
+        actions: facts
+            .action
+            .iter()
+            .map(|action| DatedAction { date: action.date.to_string(), what: action.what.clone() })
+            .collect(),
+        consent_source: consent.source.clone(),
+        confirmation: consent.confirmation.clone(),
+        suppression_delay: consent.suppression_delay.clone(),
+        complaints: consent.complaints.clone(),
+        signup_form_checked_at: consent.signup_form_checked_at.as_ref().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,333 @@
+//! Part 8: what the other side could raise, before it does; and the evidence that is not there.
+
+use super::evidence::SAMPLES;
+use super::types::{Case, Missing, WeakPoint};
+use crate::evidence::Severity as Share;
+use crate::print::{count, percent};
+use crate::query::{GapRow, QueryError, Severity};
+
+/// DMARC pass rate of the case's addresses below which the mail does not look clean.
+pub(super) const CLEAN: f64 = 0.98;
+
+/// Every weak point, worst first.
+pub(super) fn weak_points(case: &Case, gaps: Vec<GapRow>) -> Vec<WeakPoint> {
+    let mut points: Vec<WeakPoint> = gaps.into_iter().map(of_gap).collect();
+    evidence(case, &mut points);
+    addresses(case, &mut points);
+    identity(case, &mut points);
+    points.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
+    points
+}
+
+fn of_gap(gap: GapRow) -> WeakPoint {
+    let messages = if gap.messages > 0 { format!(" ({} messages)", count(gap.messages)) } else { String::new() };
+    WeakPoint {
+        id: gap.gap.to_owned(),
+        name: gap.name.to_owned(),
+        severity: gap.severity,
+        evidence: format!("{}: {}{messages}", gap.domain, gap.evidence),
+        remedy: gap.remedy.to_owned(),
+    }
+}
+
+fn point(id: &str, name: &str, severity: Severity, evidence: String, remedy: &str) -> WeakPoint {
+    WeakPoint { id: id.to_owned(), name: name.to_owned(), severity, evidence, remedy: remedy.to_owned() }
+}
+
+/// The delivery evidence itself.
+fn evidence(case: &Case, points: &mut Vec<WeakPoint>) {
+    let totals = &case.outcomes.totals;
+    if case.smtp.deferrals == 0 {
+        let text = format!("no deferral in the period is a reputation answer of {}", case.request.gateway_name);
+        points.push(point(
+            "C01",
+            "no-reputation-answer",
+            Severity::High,
+            text,
+            "import the logs of the days in question, or drop the case: there is nothing to review",
+        ));
+    } else if totals.severity <= Share::Watch {
+        let text = format!(
+            "{} of {} recipients are affected ({}): {}",
+            count(totals.affected),
+            count(totals.recipients),
+            percent(totals.share),
+            totals.severity.word()
+        );
+        points.push(point(
+            "C02",
+            "small-share",
+            Severity::Warn,
+            text,
+            "watch it: short delays with later acceptance are no case yet; collect more days",
+        ));
+    }
+    let samples = case.samples.samples.len();
+    if case.smtp.deferrals > 0 && samples < SAMPLES {
+        let text = format!("{samples} recipient domains can give a sample; five are asked for");
+        points.push(point(
+            "C03",
+            "few-samples",
+            Severity::Warn,
+            text,
+            "collect more affected recipient domains before sending the case",
+        ));
+    }
+    if let Some(gateways) = &case.outcomes.gateways {
+        for row in &gateways.rows {
+            let name = row.name.get("gateway").and_then(Option::as_deref).unwrap_or_default();
+            if name != case.request.gateway && name != "unknown" && row.outcomes.severity >= Share::Investigate {
+                let text = format!(
+                    "{name} answers with its reputation too: {} of its recipients",
+                    percent(row.outcomes.share)
+                );
+                points.push(point(
+                    "C04",
+                    "more-than-one-gateway",
+                    Severity::High,
+                    text,
+                    "treat it as a general reputation problem: more than one receiver sees it",
+                ));
+            }
+        }
+    }
+    if case.smtp.unknown_source > 0 {
+        let text = format!(
+            "{} of {} attempts are in logs that do not say the sending address",
+            count(case.smtp.unknown_source),
+            count(totals.attempts)
+        );
+        let remedy = "import those logs with --source-ip HOST=ADDRESS, or log the outgoing interface";
+        points.push(point("C05", "source-not-logged", Severity::Notice, text, remedy));
+    }
+    for file in case.method.files.iter().filter(|file| file.unknown * 100 > file.lines) {
+        let text =
+            format!("{} of {} lines of {} were not understood", count(file.unknown), count(file.lines), file.path);
+        points.push(point(
+            "C06",
+            "log-not-understood",
+            Severity::Warn,
+            text,
+            "look at their shapes: FROM delivery_unknown",
+        ));
+    }
+}
+
+/// Volume, streams and authentication of the case's addresses.
+fn addresses(case: &Case, points: &mut Vec<WeakPoint>) {
+    let request = &case.request;
+    if request.ips.len() > 1 {
+        let text = format!("the case names {} addresses", request.ips.len());
+        points.push(point(
+            "C10",
+            "more-than-one-ip",
+            Severity::Notice,
+            text,
+            "one address, one domain is easier to reproduce: narrow it with --ip",
+        ));
+    }
+    if request.ip_kind.as_deref() == Some("shared") {
+        let text = "others send from the same address: its reputation is not this sender's alone".to_owned();
+        points.push(point(
+            "C11",
+            "shared-ip",
+            Severity::Warn,
+            text,
+            "ask the platform for its view of the whole pool, or for a dedicated address",
+        ));
+    }
+    for row in case.senders.volume.iter().filter(|row| !row.is_steady()) {
+        let text = format!(
+            "{} by {}: {} of {} days without mail, largest step {} times on {}",
+            row.ip,
+            row.source,
+            row.empty_days,
+            row.days,
+            row.largest_step.map_or_else(|| "–".to_owned(), |step| format!("{step:.1}")),
+            row.largest_step_day.map_or_else(|| "–".to_owned(), |day| day.to_string())
+        );
+        points.push(point(
+            "C12",
+            "unsteady-volume",
+            Severity::Warn,
+            text,
+            "send a steady volume to engaged recipients; no bursts while the reputation recovers",
+        ));
+    }
+    for ip in &request.ips {
+        let streams = |source: &str| {
+            let mut names: Vec<&str> = case
+                .senders
+                .streams
+                .iter()
+                .filter(|s| s.ip == *ip && s.source == source)
+                .map(|s| s.from.as_str())
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        let from = streams("DMARC reports");
+        if from.len() > 1 {
+            let text = format!("{ip} carries {} From domains by DMARC reports: {}", from.len(), from.join(", "));
+            points.push(point(
+                "C13",
+                "mixed-streams",
+                Severity::Warn,
+                text,
+                "give marketing, outreach and transactional mail addresses of their own",
+            ));
+        }
+    }
+    if case.smtp.envelope_from.iter().filter(|name| *name != "<>").count() > 1 {
+        let text = format!("envelope senders: {}", case.smtp.envelope_from.join(", "));
+        points.push(point(
+            "C14",
+            "bounce-domain-varies",
+            Severity::Notice,
+            text,
+            "keep one bounce domain for the stream",
+        ));
+    }
+    for ip in &case.authentication.ips {
+        if ip.messages == 0 && case.authentication.domains.is_some() {
+            let text = format!("no report on the domain names {} in the period", ip.ip);
+            points.push(point(
+                "C15",
+                "ip-not-in-reports",
+                Severity::Warn,
+                text,
+                "check that the address is the one that sends, and that receivers report",
+            ));
+        } else if ip.pass_rate.is_some_and(|rate| rate < CLEAN) {
+            let text = format!(
+                "{} of {} messages from {} pass DMARC ({})",
+                count(ip.dmarc_pass),
+                count(ip.messages),
+                ip.ip,
+                percent(ip.pass_rate)
+            );
+            points.push(point(
+                "C16",
+                "ip-fails-dmarc",
+                Severity::High,
+                text,
+                "fix SPF and DKIM of this stream before asking for a reputation review",
+            ));
+        }
+    }
+}
+
+/// DNS, listings, and what the operator says.
+fn identity(case: &Case, points: &mut Vec<WeakPoint>) {
+    for finding in case.dns.findings.iter().filter(|finding| finding.state == "defect") {
+        let text = format!(
+            "{} {}: {}{}",
+            finding.subject,
+            finding.name,
+            finding.detail.as_deref().unwrap_or("defect"),
+            finding.found_at.map_or_else(String::new, |at| format!(" ({})", at.format("%Y-%m-%d %H:%M UTC")))
+        );
+        let (id, name, remedy) = if finding.kind == "blocklist" {
+            (
+                "C20",
+                "publicly-listed",
+                "resolve the listing first: a public listing is a broader problem than one gateway",
+            )
+        } else {
+            ("C21", "dns-defect", "mend the record, then check again: `dmarcase check DOMAIN`")
+        };
+        points.push(point(id, name, Severity::High, text, remedy));
+    }
+    for lookup in case.dns.lookups.iter().filter(|lookup| lookup.listed) {
+        let text = format!("the page of {} said `{}` on {}", lookup.gateway, lookup.result, lookup.checked_at);
+        points.push(point(
+            "C22",
+            "listed-by-gateway",
+            Severity::High,
+            text,
+            "use the gateway's public delisting process first; this case is for what is not listed",
+        ));
+    }
+    let actions = &case.actions;
+    if actions.consent_source.is_none() {
+        let text = "the source of consent is not stated".to_owned();
+        points.push(point(
+            "C23",
+            "consent-not-stated",
+            Severity::Warn,
+            text,
+            "say where addresses come from, in [consent] of the facts",
+        ));
+    }
+    if actions.actions.is_empty() {
+        let text = "no action is stated that was taken before asking".to_owned();
+        points.push(point(
+            "C24",
+            "no-actions",
+            Severity::Warn,
+            text,
+            "list what was done, with dates, in [[action]] of the facts",
+        ));
+    }
+}
+
+/// Evidence that is not there, and how to get it.
+pub(super) fn missing(case: &Case, reports: Option<&QueryError>) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut say = |absent: bool, what: &str, how: &str| {
+        if absent {
+            missing.push(Missing { what: what.to_owned(), how: how.to_owned() });
+        }
+    };
+    let request = &case.request;
+    let facts = |key: &str| format!("{key} in the facts: `dmarcase case --facts-template`");
+    say(
+        case.smtp.deferrals == 0,
+        "the SMTP response of a reputation deferral",
+        "`dmarcase delivery import` the logs of the days in question",
+    );
+    if let Some(error) = reports {
+        say(
+            true,
+            "authentication results of the domain",
+            &format!("{error}; `dmarcase import` or `dmarcase fetch` brings reports"),
+        );
+    }
+    say(request.ips.is_empty(), "the sending address", &facts("ips"));
+    say(request.account.is_none(), "the account at the sending platform", &facts("account"));
+    say(request.platform.is_none(), "the sending platform", &facts("platform"));
+    say(request.ip_kind.is_none(), "whether the address is dedicated or shared", &facts("ip_kind"));
+    say(request.helo.is_none(), "the HELO name of the sending host", &facts("helo"));
+    let unchecked = case.dns.findings.iter().any(|finding| finding.state == "not-checked");
+    let domain = &request.domain;
+    say(
+        unchecked,
+        "DNS and blocklist checks of all parts of the case",
+        &format!("could not check: not collected; run `dmarcase check {domain}`"),
+    );
+    let blocklists = case.dns.findings.iter().any(|finding| finding.kind == "blocklist");
+    say(
+        !blocklists,
+        "blocklist state of the sending address",
+        &format!("could not check: not collected; run `dmarcase check {domain}`"),
+    );
+    say(
+        !case.dns.lookups.iter().any(|lookup| lookup.gateway == request.gateway),
+        &format!("what the public lookup page of {} says", request.gateway_name),
+        &facts(&format!("[lookup] {} (look the address up by hand)", request.gateway)),
+    );
+    let actions = &case.actions;
+    say(actions.consent_source.is_none(), "the source of consent", &facts("[consent] source"));
+    say(actions.confirmation.is_none(), "how addresses are confirmed", &facts("[consent] confirmation"));
+    say(actions.suppression_delay.is_none(), "how soon suppression works", &facts("[consent] suppression_delay"));
+    say(actions.complaints.is_none(), "how complaints are handled", &facts("[consent] complaints"));
+    say(
+        actions.signup_form_checked_at.is_none(),
+        "when the signup form was seen to work",
+        &facts("[consent] signup_form_checked_at"),
+    );
+    say(actions.actions.is_empty(), "actions already taken", &facts("[[action]]"));
+    say(request.campaigns.is_empty(), "campaigns affected", &facts("campaigns"));
+    missing
+}

@@ -1,0 +1,123 @@
+//! `case`: the evidence file of one escalation, as Markdown, HTML or JSON; its ticket; its grade.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use chrono::{NaiveDate, Utc};
+
+use super::{Context, Exit};
+use crate::case::{Facts, Grade, Question, TEMPLATE, build, html, layout, markdown, ticket};
+use crate::evidence::Gateways;
+use crate::print::Format;
+use crate::query::{Expected, day};
+
+/// Arguments of `case`.
+#[derive(Debug, clap::Args)]
+pub struct CaseArgs {
+    /// Gateway that defers: proofpoint, mimecast, microsoft365, … [default: the facts', else the only one with reputation answers]
+    #[arg(long, value_name = "GATEWAY")]
+    pub gateway: Option<String>,
+    /// Sending address; may be given again [default: the facts', else those that logs and responses name]
+    #[arg(long = "ip", value_name = "ADDRESS")]
+    pub ips: Vec<IpAddr>,
+    /// The one domain of the case [default: the facts']
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// First day: a date, or 7d, 4w, 3mo back from --as-of
+    #[arg(long, value_name = "DAY")]
+    pub since: Option<String>,
+    /// Last day, inclusive
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+    /// The day that counts as today
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
+    /// What only you know: account, consent, actions … [default: `case` in the config]
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+    /// Write a facts file with every key explained, and nothing else
+    #[arg(long)]
+    pub facts_template: bool,
+    /// Write the short text for a support desk's form
+    #[arg(long, conflicts_with_all = ["html", "check"])]
+    pub ticket: bool,
+    /// Write the case as one self-contained HTML page
+    #[arg(long)]
+    pub html: bool,
+    /// Grade the case (strong, arguable, weak) and say why; exit with status 3 where it should not be sent yet
+    #[arg(long)]
+    pub check: bool,
+    /// Write to a file; its ending (.md, .html, .json) says the form
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show recipients of the samples as the store has them
+    #[arg(long)]
+    pub show_recipients: bool,
+}
+
+/// Runs `case`.
+pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
+    if args.facts_template {
+        context.output.raw(TEMPLATE.as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    let mut facts = match &args.facts {
+        Some(path) => Facts::read(path)?,
+        None => context.config.case.clone(),
+    };
+    if !args.ips.is_empty() {
+        facts.ips.clone_from(&args.ips);
+    }
+    facts.domain = args.domain.clone().or(facts.domain);
+    facts.gateway = args.gateway.clone().or(facts.gateway);
+    let as_of = args.as_of.unwrap_or(context.today);
+    let since = args.since.as_deref().map(|text| day(text, as_of)).transpose()?;
+    let until = args.until.as_deref().map(|text| day(text, as_of)).transpose()?;
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        bail!("the period ends on {until}, before it begins on {since}");
+    }
+    let store = context.read_attributed(as_of)?;
+    store.connection().execute_batch("SET TimeZone = 'UTC'").context("setting up the store")?;
+    let gateways = Gateways::bundled()?;
+    let question = Question {
+        facts: &facts,
+        since,
+        until,
+        as_of,
+        now: Utc::now(),
+        expected: Expected { domains: &context.config.domain, gaps: &context.config.gaps },
+        gateways: &gateways,
+        show_recipients: args.show_recipients,
+    };
+    let case = build(store.connection(), &question)?;
+    let form = match args.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str()) {
+        Some("html" | "htm") => "html",
+        Some("json") => "json",
+        Some("md" | "markdown") => "markdown",
+        Some(other) => bail!("`.{other}` is no form of a case: write to .md, .html or .json"),
+        None if args.html => "html",
+        None if context.output.format == Format::Json => "json",
+        None => "markdown",
+    };
+    let text = if args.ticket {
+        ticket(&case)
+    } else if args.check && form != "json" && args.out.is_none() && !args.html {
+        let reasons: String =
+            case.grade_reasons.iter().map(|reason| format!("- {}\n", crate::print::plain(reason))).collect();
+        format!("{}\n{reasons}", case.grade.word())
+    } else {
+        match form {
+            "html" => html(&layout(&case)).context("writing the case as HTML")?,
+            "json" => serde_json::to_string_pretty(&case).context("writing the case as JSON")? + "\n",
+            _ => markdown(&layout(&case)),
+        }
+    };
+    match &args.out {
+        Some(path) => std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?,
+        None => context.output.raw(text.as_bytes())?,
+    }
+    Ok(if args.check && case.grade == Grade::Weak { Exit::Findings } else { Exit::Done })
+}
