@@ -146,8 +146,8 @@ fn what_may_not_be_read() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), &[("a", "1"), ("b", "2"), ("closed/c", "3")]);
-    fs::set_permissions(folder.path().join("a"), fs::Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(folder.path().join("closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path().join("a"), fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(folder.path().join("closed"), fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(folder.path().join("a")).is_ok() {
         eprintln!("SKIPPED: this user may read everything, closed files were not checked");
         return;

@@ -142,7 +142,7 @@ fn spf_errors(connection: &Connection, records: &str, names: &Names) -> Result<V
         *sum += messages;
         *most = (*most).max(reporters);
         listed.push(format!(
-            "{result} for {name} at {reporters} reporter{}, {first} to {last}, {}",
+            "{result} for {name} at {reporters} reporter{}, {first} to {last}, {} messages",
             super::policy::plural(reporters),
             count(messages)
         ));
