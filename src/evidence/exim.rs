@@ -284,7 +284,9 @@ impl<'a> Fields<'a> {
                 rest = rest.get(close..).unwrap_or_default();
                 continue;
             }
-            let value = rest.iter().take(4).position(|b| *b == b'=').map_or(0, |equals| equals + 1);
+            // A name has at most three letters; a flag before the next field (`K C="…"`) is none.
+            let name = rest.iter().take(4).position(|b| matches!(b, b'=' | b' '));
+            let value = name.filter(|end| rest.get(*end) == Some(&b'=')).map_or(0, |equals| equals + 1);
             let quoted = value > 0 && rest.get(value) == Some(&b'"');
             let end = if quoted { quoted_end(rest, value + 1) } else { memchr(b' ', rest).unwrap_or(rest.len()) };
             let (field, after) = rest.split_at(end);

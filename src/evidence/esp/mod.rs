@@ -143,7 +143,8 @@ impl<'a> Run<'a> {
         }
         let header = event.message_id.as_deref().map(|id| id.trim().trim_start_matches('<').trim_end_matches('>'));
         let header = header.filter(|id| !id.is_empty());
-        let id = if event.id.is_empty() { header.unwrap_or_default() } else { &event.id };
+        let bare = event.id.trim().trim_start_matches('<').trim_end_matches('>');
+        let id = if bare.is_empty() { header.unwrap_or_default() } else { bare };
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"event\0");
         hasher.update(self.format.word().as_bytes());

@@ -1,0 +1,351 @@
+//! Delivery evidence in the store, through the program: each line once, queue ids that come back, outcomes, gateways.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod story;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use story::delivery;
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_dmarcase"))
+            .arg("--db")
+            .arg(self.folder.path().join("s.duckdb"))
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("DMARCASE_CONFIG")
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let (status, out, error) = self.run(&[args, &["--format", "json"]].concat());
+        assert_eq!(status, 0, "{args:?}: {error}");
+        serde_json::from_str(&out).unwrap()
+    }
+
+    fn import(&self, path: &Path, flags: &[&str]) -> Value {
+        self.json(&[&["delivery", "import", path.to_str().unwrap()], flags].concat())
+    }
+
+    fn sql(&self, query: &str) -> Vec<Value> {
+        self.json(&["sql", query]).as_array().unwrap().clone()
+    }
+
+    fn summary(&self) -> Vec<Value> {
+        self.json(&["delivery", "summary"])["rows"].as_array().unwrap().clone()
+    }
+}
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_reports/delivery")
+}
+
+fn smtp(stamp: &str, queue: &str, to: &str, rest: &str) -> String {
+    format!("{stamp} mx1 postfix/smtp[1]: {queue}: to=<{to}>, {rest}\n")
+}
+
+const SENT: &str =
+    "relay=mx1.corp.test[203.0.113.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 ok abc123def)";
+const BUSY: &str = "relay=mx1.corp.test[203.0.113.1]:25, delay=1, delays=0/0/0/1, dsn=4.7.1, status=deferred (host mx1.corp.test[203.0.113.1] said: 450 4.7.1 busy (in reply to RCPT TO command))";
+
+#[test]
+fn the_story_has_the_figures_worked_out_by_hand() {
+    let place = Place::new();
+    let answer = place.import(&samples(), &[]);
+    assert_eq!(answer["unknown"], 0);
+    assert_eq!(answer["files_refused"], 0);
+    let check = |row: &Value, wanted: &delivery::Summary| {
+        let figures = [
+            ("recipients", wanted.recipients),
+            ("affected", wanted.affected),
+            ("attempts", wanted.attempts),
+            ("deferrals", wanted.deferrals),
+            ("delivered_first", wanted.delivered_first),
+            ("delivered_late", wanted.delivered_late),
+            ("expired", wanted.expired),
+            ("bounced", wanted.bounced),
+            ("dropped", wanted.dropped),
+            ("pending", wanted.pending),
+        ];
+        for (name, value) in figures {
+            assert_eq!(row[name], value, "{} {name}", wanted.gateway);
+        }
+        assert_eq!(row["median_delay_late_s"].as_u64(), wanted.median_delay_late_s, "{}", wanted.gateway);
+    };
+    let rows = place.summary();
+    assert_eq!(rows.len(), delivery::GATEWAYS.len());
+    for wanted in &delivery::GATEWAYS {
+        check(rows.iter().find(|row| row["gateway"] == wanted.gateway).unwrap(), wanted);
+    }
+    let proofpoint = rows.iter().find(|row| row["gateway"] == "proofpoint").unwrap();
+    assert_eq!(proofpoint["severity"], "escalate");
+    assert_eq!(proofpoint["reputation_deferrals"], delivery::REPUTATION_DEFERRALS);
+    let narrow =
+        place.json(&["delivery", "summary", "--gateway", "proofpoint", "--ip", "192.0.2.10", "--or-unknown-ip"]);
+    check(&narrow["rows"][0], &delivery::PROOFPOINT_MX1);
+    let suspended = place.sql("SELECT count(*) AS n FROM attempts WHERE status = 'suspended' AND NOT attempted");
+    assert_eq!(suspended[0]["n"], delivery::SUSPENDED);
+    let expired = place.sql("SELECT message_id FROM delivery_message WHERE outcome = 'expired' ORDER BY 1");
+    let expired: Vec<String> = expired.iter().map(|row| row["message_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(expired, delivery::expired_ids());
+    let open = place.sql("SELECT message_id FROM delivery_message WHERE outcome = 'open' ORDER BY 1");
+    let open: Vec<String> = open.iter().map(|row| row["message_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(open, delivery::open_ids());
+    // The same again changes nothing.
+    let before = place.sql("SELECT * FROM delivery_message ORDER BY message_key, recipient_key");
+    let again = place.import(&samples(), &[]);
+    assert_eq!(again["stored"], 0);
+    assert_eq!(again["duplicates"], again["attempts"]);
+    assert_eq!(place.sql("SELECT * FROM delivery_message ORDER BY message_key, recipient_key"), before);
+    // Every way to ask gives the same messages.
+    for by in ["recipient-domain", "source", "day", "campaign"] {
+        let answer = place.json(&["delivery", "summary", "--by", by]);
+        for name in ["attempts", "deferrals", "expired", "delivered_late", "pending"] {
+            let sum: u64 = answer["rows"].as_array().unwrap().iter().map(|row| row[name].as_u64().unwrap()).sum();
+            assert_eq!(sum, answer["total"][name].as_u64().unwrap(), "{by} {name}");
+        }
+    }
+    let by_response = place.json(&["delivery", "summary", "--by", "response"]);
+    let attempts: u64 =
+        by_response["rows"].as_array().unwrap().iter().map(|row| row["attempts"].as_u64().unwrap()).sum();
+    assert_eq!(attempts, by_response["total"]["attempts"].as_u64().unwrap());
+}
+
+#[test]
+fn a_message_in_two_files_is_one_in_either_order() {
+    let first = [
+        "Nov 24 09:00:00 mx1 postfix/cleanup[1]: ABCDE12345: message-id=<one@a.example>\n".to_owned(),
+        "Nov 24 09:00:00 mx1 postfix/qmgr[1]: ABCDE12345: from=<b@a.example>, size=1, nrcpt=2 (queue active)\n"
+            .to_owned(),
+        smtp("Nov 24 09:00:01", "ABCDE12345", "kim@corp.test", BUSY),
+        smtp("Nov 24 09:00:01", "ABCDE12345", "lee@corp.test", SENT),
+    ]
+    .concat();
+    let second = [
+        smtp("Nov 25 09:00:01", "ABCDE12345", "kim@corp.test", BUSY),
+        "Nov 29 09:00:01 mx1 postfix/qmgr[1]: ABCDE12345: from=<b@a.example>, status=expired, returned to sender\n"
+            .to_owned(),
+        "Nov 29 09:00:01 mx1 postfix/qmgr[1]: ABCDE12345: removed\n".to_owned(),
+        // Later the id is given to another message.
+        smtp("Nov 30 09:00:01", "ABCDE12345", "kim@corp.test", SENT),
+    ]
+    .concat();
+    let mut found = Vec::new();
+    for turned in [false, true] {
+        let place = Place::new();
+        let paths = [place.file("a.log", &first), place.file("b.log", &second)];
+        let order: Vec<&PathBuf> = if turned { paths.iter().rev().collect() } else { paths.iter().collect() };
+        for path in order {
+            place.import(path, &["--year", "2026"]);
+        }
+        found.push(place.sql(
+            "SELECT message_id, split_part(recipient, '@', 2) AS d, outcome, attempts, deferrals, envelope_from, first_attempt::VARCHAR AS f
+             FROM delivery_message ORDER BY first_attempt, outcome",
+        ));
+        assert_eq!(place.sql("SELECT count(*) AS n FROM attempts WHERE status = 'expired'")[0]["n"], 1);
+    }
+    assert_eq!(found[0], found[1]);
+    let short: Vec<(&str, &str, u64)> = found[0]
+        .iter()
+        .map(|row| {
+            (row["message_id"].as_str().unwrap(), row["outcome"].as_str().unwrap(), row["attempts"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        short,
+        [("one@a.example", "delivered", 1), ("one@a.example", "expired", 2), ("ABCDE12345", "delivered", 1)],
+        "the expiry is of the one recipient without an answer, and the id that came back is another message"
+    );
+}
+
+#[test]
+fn the_words_of_a_response_beat_the_host() {
+    // Apple's own MX answers in Proofpoint's words: all recipients of the domain stand behind Proofpoint.
+    let relay = "relay=mx01.mail.icloud.com[203.0.113.5]:25, delay=1, delays=0/0/0/1";
+    let mut log = String::new();
+    for n in 0..30 {
+        let to = format!("r{n}@icloud.test");
+        if n < 3 {
+            log += &smtp(
+                "Nov 24 09:00:01",
+                &format!("ABCDE1{n:04}"),
+                &to,
+                &format!(
+                    "{relay}, dsn=4.0.0, status=deferred (host mx01.mail.icloud.com[203.0.113.5] refused to talk to me: 421 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10)"
+                ),
+            );
+        }
+        log += &smtp(
+            "Nov 24 10:00:01",
+            &format!("ABCDE1{n:04}"),
+            &to,
+            &format!("{relay}, dsn=2.0.0, status=sent (250 2.0.0 ok)"),
+        );
+    }
+    let place = Place::new();
+    place.import(&place.file("a.log", &log), &["--year", "2026"]);
+    let rows = place.summary();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["gateway"], "proofpoint");
+    assert_eq!(
+        (&rows[0]["recipients"], &rows[0]["affected"], &rows[0]["delivered_late"]),
+        (&30.into(), &3.into(), &3.into())
+    );
+    assert_eq!(rows[0]["severity"], "investigate", "10% and nothing expired");
+}
+
+#[test]
+fn local_parts_are_hashed_unless_kept() {
+    let log = smtp(
+        "Nov 24 09:00:01",
+        "ABCDE12345",
+        "very.secret@corp.test",
+        "relay=mx1.corp.test[203.0.113.1]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host mx1.corp.test[203.0.113.1] said: 550 5.1.1 <very.secret@corp.test>: unknown (in reply to RCPT TO command))",
+    );
+    let place = Place::new();
+    let path = place.file("a.log", &log);
+    place.import(&path, &["--year", "2026"]);
+    let row = &place.sql("SELECT recipient, response FROM attempts")[0];
+    assert!(!row.to_string().contains("secret"), "{row}");
+    let hash = row["recipient"].as_str().unwrap();
+    assert!(row["response"].as_str().unwrap().contains(hash), "the same hash stands in the response: {row}");
+    for entry in
+        std::fs::read_dir(place.folder.path()).unwrap().map(Result::unwrap).filter(|e| e.file_name() != "a.log")
+    {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(memchr::memmem::find(&bytes, b"very.secret").is_none(), "{}", entry.path().display());
+    }
+    let kept = Place::new();
+    kept.import(&kept.file("a.log", &log), &["--year", "2026", "--keep-recipients"]);
+    assert_eq!(kept.sql("SELECT recipient FROM attempts")[0]["recipient"], "very.secret@corp.test");
+}
+
+#[test]
+fn never_a_deferral_as_a_loss_nor_an_expiry_as_a_deferral() {
+    // Every order of statuses of up to four lines, one message each.
+    let words = ["delivered", "deferred", "bounced", "expired", "dropped", "suspended"];
+    let mut csv = "attempt_time,message_id,recipient,status\n".to_owned();
+    let mut stories = Vec::new();
+    for a in 0..7 {
+        for b in 0..7 {
+            for c in 0..7 {
+                let story: Vec<&str> = [a, b, c].into_iter().filter_map(|n: usize| words.get(n).copied()).collect();
+                if story.is_empty() {
+                    continue;
+                }
+                let id = format!("m{}@a.example", stories.len());
+                for (hour, status) in story.iter().enumerate() {
+                    csv += &format!("2026-11-24T0{hour}:00:00Z,{id},kim@corp.test,{status}\n");
+                }
+                stories.push((id, story));
+            }
+        }
+    }
+    let place = Place::new();
+    place.import(&place.file("a.csv", &csv), &[]);
+    let rows = place.sql("SELECT message_id, outcome, deferrals, attempts FROM delivery_message");
+    assert_eq!(rows.len(), stories.len());
+    for (id, story) in stories {
+        let row = rows.iter().find(|row| row["message_id"] == id.as_str()).unwrap();
+        let has = |word: &str| story.contains(&word);
+        let first = |word: &str| story.iter().position(|one| *one == word);
+        let expected = if has("delivered") {
+            if has("deferred") && first("deferred") < first("delivered") {
+                "delivered-after-deferral"
+            } else {
+                "delivered"
+            }
+        } else if has("expired") {
+            "expired"
+        } else if has("bounced") {
+            "bounced"
+        } else if has("dropped") {
+            "dropped"
+        } else {
+            "open"
+        };
+        assert_eq!(row["outcome"], expected, "{story:?}");
+        let count = |words: &[&str]| story.iter().filter(|one| words.contains(one)).count();
+        assert_eq!(row["deferrals"], count(&["deferred"]), "{story:?}");
+        assert_eq!(row["attempts"], count(&["delivered", "deferred", "bounced"]), "{story:?}");
+    }
+}
+
+#[test]
+fn severity_has_its_edges() {
+    use dmarcase::evidence::Severity;
+    for (affected, recipients, expired, word) in [
+        (0, 19, 0, "too few to grade"),
+        (19, 19, 5, "too few to grade"),
+        (0, 20, 0, "watch"),
+        (49, 1000, 0, "watch"),
+        (50, 1000, 0, "investigate"),
+        (150, 1000, 0, "investigate"),
+        (151, 1000, 0, "escalate"),
+        (49, 1000, 1, "investigate"),
+        (50, 1000, 1, "escalate"),
+        (151, 1000, 9, "escalate"),
+    ] {
+        assert_eq!(
+            Severity::grade(affected, recipients, expired).word(),
+            word,
+            "{affected}/{recipients}, {expired} expired"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_log_is_named_and_the_rest_read() {
+    let place = Place::new();
+    place.file("a.log", &smtp("Nov 24 09:00:01", "ABCDE12345", "kim@corp.test", SENT));
+    place.file("b.log", &"Nov 24 09:00:00 host sshd[1]: Accepted publickey for x\n".repeat(30));
+    place.file("c.log", "");
+    let dir = place.folder.path().to_str().unwrap().to_owned();
+    let files = ["a.log", "b.log", "c.log"].map(|name| format!("{dir}/{name}"));
+    let args: Vec<&str> =
+        ["delivery", "import", "--year", "2026"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let answer = place.json(&args);
+    assert_eq!((&answer["files"], &answer["files_refused"], &answer["stored"]), (&3.into(), &2.into(), &1.into()));
+    let (status, ..) = place.run(&[args.as_slice(), &["--strict"]].concat());
+    assert_eq!(status, 3);
+    let (status, _, error) = place.run(&["delivery", "import", &files[1]]);
+    assert_eq!(status, 1, "{error}");
+    let (status, _, error) = place.run(&["delivery", "summary", "--gateway", "mimecast"]);
+    assert_eq!(status, 1);
+    assert!(error.contains("no delivery evidence behind the gateway mimecast"), "{error}");
+}
+
+#[test]
+fn every_table_view_and_column_of_delivery_has_a_comment() {
+    let place = Place::new();
+    place.import(&samples(), &[]);
+    let bare = place.sql(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE comment IS NULL AND table_name LIKE 'delivery_%' ORDER BY 1, 2",
+    );
+    assert!(bare.is_empty(), "{bare:?}");
+    let bare = place.sql(
+        "SELECT table_name AS name FROM duckdb_tables() WHERE comment IS NULL AND table_name LIKE 'delivery_%'
+         UNION ALL SELECT view_name FROM duckdb_views() WHERE comment IS NULL AND (view_name LIKE 'delivery_%' OR view_name = 'attempts')",
+    );
+    assert!(bare.is_empty(), "{bare:?}");
+}
