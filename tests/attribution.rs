@@ -1,5 +1,7 @@
 //! Who is behind a stream or a source: rules, catalogue and evidence, without a store.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::net::IpAddr;
 
 use chrono::NaiveDate;

@@ -107,7 +107,7 @@ fn g10_grades_by_the_share_of_the_selector() {
 #[test]
 fn g11_an_error_of_the_own_spf_record() {
     let record = Record { spf: "fail", mail_from: (DOMAIN.into(), "permerror"), ..aligned(DOMAIN, "192.0.2.1", 7) };
-    assert_eq!(with(STRICT, &[record.clone()]), [row("G11", "high", 7)]);
+    assert_eq!(with(STRICT, std::slice::from_ref(&record)), [row("G11", "high", 7)]);
     let mut plant = healthy(STRICT);
     plant.report("Gamma", DOMAIN, &days_before(1), STRICT, &[record]);
     let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
@@ -118,7 +118,7 @@ fn g11_an_error_of_the_own_spf_record() {
 #[test]
 fn g12_a_subdomain_without_a_record_of_its_own() {
     let sub = aligned("shop.north.example", "192.0.2.1", 14);
-    assert_eq!(with(STRICT, &[sub.clone()]), [row("G12", "notice", 14)]);
+    assert_eq!(with(STRICT, std::slice::from_ref(&sub)), [row("G12", "notice", 14)]);
     let found = with("<p>reject</p><sp>none</sp>", &[sub]);
     assert_eq!(found, [row("G02", "warn", 0), row("G12", "warn", 14)]);
 }
