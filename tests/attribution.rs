@@ -184,7 +184,7 @@ fn unknown_senders_are_named_by_the_strongest_evidence() {
         "the signer that owns the MAIL FROM domain"
     );
     assert_eq!(
-        name(&[signature("northwind.example", "s1")], &[spf_own.clone()]),
+        name(&[signature("northwind.example", "s1")], std::slice::from_ref(&spf_own)),
         some("northwind.example (selector s1)", "DKIM d=northwind.example s=s1, SPF northwind.example")
     );
     assert_eq!(

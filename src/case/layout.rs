@@ -415,7 +415,7 @@ fn dns(case: &Case) -> Section {
                         "could-not-check" => "could not check".to_owned(),
                         state => state.to_owned(),
                     },
-                    finding.detail.clone().unwrap_or_else(|| format!("run dmarcase check {}", case.request.domain)),
+                    finding.detail.clone().unwrap_or_else(|| "look it up and attach the dated answer".to_owned()),
                     finding.found_at.map_or_else(|| "–".to_owned(), utc),
                 ]
             })

@@ -235,7 +235,7 @@ fn identity(case: &Case, points: &mut Vec<WeakPoint>) {
                 "resolve the listing first: a public listing is a broader problem than one gateway",
             )
         } else {
-            ("C21", "dns-defect", "mend the record, then check again: `dmarcase check DOMAIN`")
+            ("C21", "dns-defect", "mend the record, then look it up again")
         };
         points.push(point(id, name, Severity::High, text, remedy));
     }
@@ -300,17 +300,16 @@ pub(super) fn missing(case: &Case, reports: Option<&QueryError>) -> Vec<Missing>
     say(request.ip_kind.is_none(), "whether the address is dedicated or shared", &facts("ip_kind"));
     say(request.helo.is_none(), "the HELO name of the sending host", &facts("helo"));
     let unchecked = case.dns.findings.iter().any(|finding| finding.state == "not-checked");
-    let domain = &request.domain;
     say(
         unchecked,
         "DNS and blocklist checks of all parts of the case",
-        &format!("could not check: not collected; run `dmarcase check {domain}`"),
+        "could not check: this version makes no live lookups; look them up (dig, the blocklists' own pages) and attach the dated answers",
     );
     let blocklists = case.dns.findings.iter().any(|finding| finding.kind == "blocklist");
     say(
         !blocklists,
         "blocklist state of the sending address",
-        &format!("could not check: not collected; run `dmarcase check {domain}`"),
+        "could not check: this version makes no live lookups; look them up (dig, the blocklists' own pages) and attach the dated answers",
     );
     say(
         !case.dns.lookups.iter().any(|lookup| lookup.gateway == request.gateway),

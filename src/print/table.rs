@@ -10,7 +10,7 @@ use super::{Block, Cell, Page, Table, count, percent, plain};
 const WIDTH: u16 = 100;
 
 /// Widest column that is never folded.
-const UNFOLDED: usize = 27;
+const UNFOLDED: usize = 34;
 
 pub(super) fn write(page: &Page, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     write_within(page, Some(WIDTH), colour, out)
