@@ -39,7 +39,7 @@ sums AS (
 sources AS (
     SELECT p.sender_key, count(*)::UBIGINT AS sources,
         -- Networks of the size that one customer gets: /24 of IPv4, /48 of IPv6.
-        count(DISTINCT CASE WHEN starts_with(s.ip_sort::VARCHAR, '00000000-0000-0000-0000-ffff') THEN left(s.ip_sort::VARCHAR, 34) ELSE left(s.ip_sort::VARCHAR, 13) END)::UBIGINT AS networks,
+        count(DISTINCT CASE WHEN s.ip_sort >> 32 = 65535 THEN s.ip_sort >> 8 ELSE s.ip_sort >> 80 END)::UBIGINT AS networks,
         coalesce(bool_or(r.source IS NOT NULL), false) AS relays,
         coalesce(bool_or(o.source IS NOT NULL), false) AS own_host,
         any_value(s.source_ip) AS source_ip
