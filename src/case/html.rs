@@ -6,7 +6,7 @@ use super::document::{Block, Document, heading_of};
 use crate::print::plain;
 
 #[derive(Template)]
-#[template(path = "../src/case/case.html")]
+#[template(path = "case.html", config = "src/case/askama.toml")]
 struct Page<'a> {
     title: &'a str,
     /// Heading (empty above the first section) and blocks.
