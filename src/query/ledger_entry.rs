@@ -4,6 +4,7 @@ use duckdb::{Connection, OptionalExt as _};
 
 use super::QueryError;
 use crate::fetch::Origin;
+use crate::store::origin_of;
 
 /// An entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +30,7 @@ pub fn ledger_entry(connection: &Connection, number: u64) -> Result<LedgerEntry,
              FROM ledger WHERE entry_no = ?",
             [number],
             |row| {
-                let origin = match row.get::<_, Option<String>>(0)? {
-                    Some(account) => Origin::Mailbox {
-                        account,
-                        folder: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-                        uid_validity: row.get::<_, Option<u32>>(2)?.unwrap_or_default(),
-                        uid: row.get::<_, Option<u32>>(3)?.unwrap_or_default(),
-                    },
-                    None => Origin::File { path: row.get::<_, Option<String>>(4)?.unwrap_or_default(), member: row.get(5)? },
-                };
+                let origin = origin_of(row, 0)?;
                 Ok(LedgerEntry {
                     origin,
                     content_hash: row.get(6)?,

@@ -74,18 +74,7 @@ impl<'a> Ledger<'a> {
         let mut prior: FxHashMap<usize, Vec<Prior>> = FxHashMap::default();
         while let Some(row) = rows.next()? {
             let at = row.get::<_, u32>(0)? as usize;
-            let account: Option<String> = row.get(4)?;
-            let origin = match account {
-                Some(account) => Origin::Mailbox {
-                    account,
-                    folder: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
-                    uid_validity: row.get::<_, Option<u32>>(6)?.unwrap_or_default(),
-                    uid: row.get::<_, Option<u32>>(7)?.unwrap_or_default(),
-                },
-                None => {
-                    Origin::File { path: row.get::<_, Option<String>>(8)?.unwrap_or_default(), member: row.get(9)? }
-                }
-            };
+            let origin = origin_of(row, 4)?;
             if items.get(at).is_some_and(|item| item.origin == origin) {
                 let known = Prior { entry_no: row.get(1)?, document: row.get(2)?, outcome: row.get(3)? };
                 prior.entry(at).or_default().push(known);
@@ -186,6 +175,23 @@ impl<'a> Ledger<'a> {
                  (SELECT content_hash FROM ledger WHERE outcome IN ('rejected', 'conflict') AND content_hash IS NOT NULL)",
         )
     }
+}
+
+/// Reads an origin from the ledger's columns account, folder, uid_validity, uid, path and member, which stand side by side
+/// in a row from column `first` on.
+pub(crate) fn origin_of(row: &duckdb::Row<'_>, first: usize) -> duckdb::Result<Origin> {
+    Ok(match row.get::<_, Option<String>>(first)? {
+        Some(account) => Origin::Mailbox {
+            account,
+            folder: row.get::<_, Option<String>>(first + 1)?.unwrap_or_default(),
+            uid_validity: row.get::<_, Option<u32>>(first + 2)?.unwrap_or_default(),
+            uid: row.get::<_, Option<u32>>(first + 3)?.unwrap_or_default(),
+        },
+        None => Origin::File {
+            path: row.get::<_, Option<String>>(first + 4)?.unwrap_or_default(),
+            member: row.get(first + 5)?,
+        },
+    })
 }
 
 fn append_entries(connection: &Connection, run_no: u32, entries: &[Entry<'_>]) -> duckdb::Result<()> {

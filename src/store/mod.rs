@@ -16,6 +16,7 @@ mod write;
 pub use batch::{Batch, Counts, DocumentRead, Found, MailboxPosition, Outcome, ReadItem};
 pub use columns::Columns;
 pub use error::StoreError;
+pub(crate) use ledger::origin_of;
 pub use mailbox::{MailboxMemory, PollEnd, record_polls};
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};

@@ -6,6 +6,7 @@ use duckdb::Connection;
 use flate2::read::GzDecoder;
 
 use super::StoreError;
+use super::ledger::origin_of;
 use crate::fetch::Origin;
 
 /// An item with at least one rejected document.
@@ -37,18 +38,7 @@ pub fn rejected_items(connection: &Connection) -> Result<Vec<KeptItem>, StoreErr
     let mut statement = connection.prepare(ITEMS).map_err(StoreError::query(doing))?;
     let rows = statement
         .query_map([], |row| {
-            let account: Option<String> = row.get(1)?;
-            let origin = match account {
-                Some(account) => Origin::Mailbox {
-                    account,
-                    folder: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-                    uid_validity: row.get::<_, Option<u32>>(3)?.unwrap_or_default(),
-                    uid: row.get::<_, Option<u32>>(4)?.unwrap_or_default(),
-                },
-                None => {
-                    Origin::File { path: row.get::<_, Option<String>>(5)?.unwrap_or_default(), member: row.get(6)? }
-                }
-            };
+            let origin = origin_of(row, 1)?;
             Ok(KeptItem { entry_no: row.get(0)?, origin, content_hash: row.get(7)?, received_at: row.get(8)? })
         })
         .map_err(StoreError::query(doing))?;
