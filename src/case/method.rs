@@ -18,7 +18,7 @@ pub(super) fn method(
     let mut part = MethodPart {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         written_at: question.now,
-        as_of: question.as_of,
+        as_of: question.days.as_of,
         suffix_list: crate::parse::suffix_list_date().to_owned(),
         ..MethodPart::default()
     };

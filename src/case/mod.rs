@@ -32,19 +32,15 @@ pub use ticket::ticket;
 pub use types::*;
 
 use crate::evidence::{DeliveryBy, DeliveryScope, Gateways, outcomes, summary};
-use crate::query::{Expected, PeriodArgs, QueryError, Scope};
+use crate::query::{DayArgs, Days, Expected, PeriodArgs, QueryError, Scope};
 
 /// What a case is asked about.
 #[derive(Debug)]
 pub struct Question<'a> {
     /// The operator's facts, with the flags of the command already in them.
     pub facts: &'a Facts,
-    /// First day, where asked for.
-    pub since: Option<NaiveDate>,
-    /// Last day, where asked for.
-    pub until: Option<NaiveDate>,
-    /// The day that counts as today.
-    pub as_of: NaiveDate,
+    /// The days asked for, and the one that counts as today.
+    pub days: Days,
     /// When the case is written.
     pub now: DateTime<Utc>,
     /// What the config expects, for the gaps.
@@ -92,8 +88,8 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     let gateway = gateway(connection, question)?;
     let stated: Vec<String> = facts.ips.iter().map(|ip| ip.to_canonical().to_string()).collect();
     let base = DeliveryScope {
-        since: question.since,
-        until: question.until,
+        since: question.days.since,
+        until: question.days.until,
         gateway: Some(gateway.clone()),
         domain: Some(domain.clone()),
         campaigns: Vec::new(),
@@ -205,21 +201,20 @@ fn gateway(connection: &Connection, question: &Question<'_>) -> Result<String, C
 
 /// The reports on the domain and what is under it.
 fn report_scope(connection: &Connection, question: &Question<'_>, domain: &str) -> Result<Scope, QueryError> {
+    let as_of = question.days.as_of;
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
     let mut args = PeriodArgs {
-        since: day(question.since),
-        until: day(question.until),
-        as_of: Some(question.as_of),
+        days: DayArgs { since: day(question.days.since), until: day(question.days.until), as_of: Some(as_of) },
         domains: vec![domain.to_owned(), format!("*.{domain}")],
     };
-    let found = Scope::resolve(connection, &args, question.as_of);
+    let found = Scope::resolve(connection, &args, as_of);
     if !matches!(found, Err(QueryError::NoDomain { .. })) {
         return found;
     }
     // Reports on the domain alone, or on what is under it alone.
     for only in [domain.to_owned(), format!("*.{domain}")] {
         args.domains = vec![only];
-        if let Ok(scope) = Scope::resolve(connection, &args, question.as_of) {
+        if let Ok(scope) = Scope::resolve(connection, &args, as_of) {
             return Ok(scope);
         }
     }

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use chrono::{NaiveDate, Utc};
+use chrono::Utc;
 
 use super::{Context, Exit};
 use crate::case::{Facts, Grade, Question, TEMPLATE, build, html, layout, markdown, ticket};
 use crate::evidence::Gateways;
 use crate::print::Format;
-use crate::query::{Expected, day};
+use crate::query::{DayArgs, Expected};
 
 /// Arguments of `case`.
 #[derive(Debug, clap::Args)]
@@ -24,15 +24,9 @@ pub struct CaseArgs {
     /// The one domain of the case [default: the facts']
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
-    /// First day: a date, or 7d, 4w, 3mo back from --as-of
-    #[arg(long, value_name = "DAY")]
-    pub since: Option<String>,
-    /// Last day, inclusive
-    #[arg(long, value_name = "DAY")]
-    pub until: Option<String>,
-    /// The day that counts as today
-    #[arg(long, value_name = "DATE")]
-    pub as_of: Option<NaiveDate>,
+    /// The period.
+    #[command(flatten)]
+    pub period: DayArgs,
     /// What only you know: account, consent, actions … [default: `case` in the config]
     #[arg(long, value_name = "FILE")]
     pub facts: Option<PathBuf>,
@@ -71,22 +65,13 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
     }
     facts.domain = args.domain.clone().or(facts.domain);
     facts.gateway = args.gateway.clone().or(facts.gateway);
-    let as_of = args.as_of.unwrap_or(context.today);
-    let since = args.since.as_deref().map(|text| day(text, as_of)).transpose()?;
-    let until = args.until.as_deref().map(|text| day(text, as_of)).transpose()?;
-    if let (Some(since), Some(until)) = (since, until)
-        && until < since
-    {
-        bail!("the period ends on {until}, before it begins on {since}");
-    }
-    let store = context.read_attributed(as_of)?;
+    let days = args.period.days(context.today)?;
+    let store = context.read_attributed(days.as_of)?;
     store.connection().execute_batch("SET TimeZone = 'UTC'").context("setting up the store")?;
     let gateways = Gateways::bundled()?;
     let question = Question {
         facts: &facts,
-        since,
-        until,
-        as_of,
+        days,
         now: Utc::now(),
         expected: Expected { domains: &context.config.domain, gaps: &context.config.gaps },
         gateways: &gateways,

@@ -17,7 +17,7 @@ use crate::evidence::{
     Options, Reader, Zone, read_path, summary,
 };
 use crate::parse::domain_name;
-use crate::query::day;
+use crate::query::{DayArgs, Days};
 
 /// Files below this size are read side by side, one thread each.
 const SMALL_FILE: u64 = 4 << 20;
@@ -147,15 +147,9 @@ pub struct DeliverySummaryArgs {
     /// What the rows are
     #[arg(long, value_enum, default_value = "gateway")]
     pub by: DeliveryBy,
-    /// First UTC day of first attempts: a date, or 7d, 4w, 3mo back from --as-of
-    #[arg(long, value_name = "DAY")]
-    pub since: Option<String>,
-    /// Last UTC day of first attempts, inclusive
-    #[arg(long, value_name = "DAY")]
-    pub until: Option<String>,
-    /// The day that counts as today
-    #[arg(long, value_name = "DATE")]
-    pub as_of: Option<NaiveDate>,
+    /// The period: days of first attempts.
+    #[command(flatten)]
+    pub period: DayArgs,
     /// Only mail behind this gateway
     #[arg(long, value_name = "GATEWAY")]
     pub gateway: Option<String>,
@@ -188,14 +182,7 @@ pub(super) fn run(context: &Context, args: &DeliveryArgs) -> anyhow::Result<Exit
 
 impl DeliverySummaryArgs {
     fn scope(&self, today: NaiveDate) -> anyhow::Result<DeliveryScope> {
-        let as_of = self.as_of.unwrap_or(today);
-        let since = self.since.as_deref().map(|text| day(text, as_of)).transpose()?;
-        let until = self.until.as_deref().map(|text| day(text, as_of)).transpose()?;
-        if let (Some(since), Some(until)) = (since, until)
-            && until < since
-        {
-            bail!("the period ends on {until}, before it begins on {since}");
-        }
+        let Days { since, until, .. } = self.period.days(today)?;
         Ok(DeliveryScope {
             since,
             until,

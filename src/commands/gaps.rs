@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &GapsArgs) -> anyhow::Result<Exit> {
         context.answer(one)?;
         return Ok(Exit::Done);
     }
-    let store = context.read_attributed(args.period.as_of.unwrap_or(context.today))?;
+    let store = context.read_attributed(args.period.days.as_of.unwrap_or(context.today))?;
     let scope = Scope::resolve(store.connection(), &args.period, context.today)?;
     let expected = Expected { domains: &context.config.domain, gaps: &context.config.gaps };
     let found = gaps(store.connection(), &scope, expected)?;

@@ -16,7 +16,7 @@ pub struct RatesArgs {
 
 /// Runs `rates`.
 pub(super) fn run(context: &Context, args: &RatesArgs) -> anyhow::Result<Exit> {
-    let as_of = args.period.as_of.unwrap_or(context.today);
+    let as_of = args.period.days.as_of.unwrap_or(context.today);
     let store = if args.by == RateBy::Sender { context.read_attributed(as_of)? } else { context.read()? };
     let scope = Scope::resolve(store.connection(), &args.period, context.today)?;
     context.answer(&rates(store.connection(), &scope, args.by)?)?;

@@ -21,7 +21,7 @@ pub struct SendersArgs {
 
 /// Runs `senders`.
 pub(super) fn run(context: &Context, args: &SendersArgs) -> anyhow::Result<Exit> {
-    let store = context.read_attributed(args.period.as_of.unwrap_or(context.today))?;
+    let store = context.read_attributed(args.period.days.as_of.unwrap_or(context.today))?;
     let scope = Scope::resolve(store.connection(), &args.period, context.today)?;
     context.answer(&senders(store.connection(), &scope, args.unknown, args.limit)?)?;
     Ok(Exit::Done)

@@ -29,7 +29,7 @@ pub struct TrendArgs {
 
 /// Runs `trend`.
 pub(super) fn run(context: &Context, args: &TrendArgs) -> anyhow::Result<Exit> {
-    let as_of = args.period.as_of.unwrap_or(context.today);
+    let as_of = args.period.days.as_of.unwrap_or(context.today);
     let store = context.read_attributed(as_of)?;
     let mut scope = Scope::resolve(store.connection(), &args.period, context.today)?;
     if !args.alert {

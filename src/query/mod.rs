@@ -17,8 +17,7 @@ pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, Severity, defini
 pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
-pub(crate) use scope::day;
-pub use scope::{PeriodArgs, QueryError, Scope, Span};
+pub use scope::{DayArgs, Days, PeriodArgs, QueryError, Scope, Span};
 pub use senders::{SenderRow, Senders, Unknown, senders};
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};

@@ -1,6 +1,6 @@
 //! Which records a question is about: days and policy domains.
 
-use chrono::{Days, Months, NaiveDate};
+use chrono::{Months, NaiveDate};
 use duckdb::Connection;
 use globset::{GlobBuilder, GlobSetBuilder};
 use schemars::JsonSchema;
@@ -9,18 +9,53 @@ use serde::Serialize;
 use crate::parse::domain_name;
 use crate::store::StoreError;
 
-/// The period and domain flags, as every command that has them takes them.
+/// The flags of a period, as every command that has them takes them.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct PeriodArgs {
-    /// First report day: a date, or 7d, 4w, 3mo back from --as-of
+pub struct DayArgs {
+    /// First day (UTC): a date, or 7d, 4w, 3mo back from --as-of
     #[arg(long, value_name = "DAY")]
     pub since: Option<String>,
-    /// Last report day, inclusive: a date, or 7d, 4w, 3mo back from --as-of
+    /// Last day, inclusive: a date, or 7d, 4w, 3mo back from --as-of
     #[arg(long, value_name = "DAY")]
     pub until: Option<String>,
     /// The day that counts as today
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
+}
+
+/// The days that were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days {
+    /// First day, inclusive.
+    pub since: Option<NaiveDate>,
+    /// Last day, inclusive.
+    pub until: Option<NaiveDate>,
+    /// The day that counts as today.
+    pub as_of: NaiveDate,
+}
+
+impl DayArgs {
+    /// Reads the flags. `today` is used where `--as-of` is not given.
+    ///
+    /// # Errors
+    /// A day that cannot be read, or a period that ends before it begins.
+    pub fn days(&self, today: NaiveDate) -> Result<Days, QueryError> {
+        let as_of = self.as_of.unwrap_or(today);
+        let since = self.since.as_deref().map(|text| day(text, as_of)).transpose()?;
+        let until = self.until.as_deref().map(|text| day(text, as_of)).transpose()?;
+        match (since, until) {
+            (Some(since), Some(until)) if until < since => Err(QueryError::Backwards { since, until }),
+            _ => Ok(Days { since, until, as_of }),
+        }
+    }
+}
+
+/// The period and domain flags of questions about reports.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PeriodArgs {
+    /// The days.
+    #[command(flatten)]
+    pub days: DayArgs,
     /// Policy domain; may be given again, and may be a pattern such as '*.example.com'
     #[arg(long = "domain", value_name = "DOMAIN")]
     pub domains: Vec<String>,
@@ -115,14 +150,7 @@ impl Scope {
     /// # Errors
     /// A flag that cannot be read, a domain or period that the store holds nothing of.
     pub fn resolve(connection: &Connection, args: &PeriodArgs, today: NaiveDate) -> Result<Self, QueryError> {
-        let as_of = args.as_of.unwrap_or(today);
-        let since = args.since.as_deref().map(|text| day(text, as_of)).transpose()?;
-        let until = args.until.as_deref().map(|text| day(text, as_of)).transpose()?;
-        if let (Some(since), Some(until)) = (since, until)
-            && until < since
-        {
-            return Err(QueryError::Backwards { since, until });
-        }
+        let Days { since, until, as_of } = args.days.days(today)?;
         let held: (Option<NaiveDate>, Option<NaiveDate>) =
             connection.query_row("SELECT min(report_day), max(report_day) FROM report", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
@@ -181,7 +209,7 @@ impl Scope {
 }
 
 /// Reads a date, or a distance back from `as_of`: `7d` is the seven days that end with it.
-pub(crate) fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError> {
+fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError> {
     let wrong = || QueryError::Day { given: text.to_owned() };
     if let Ok(date) = text.parse() {
         return Ok(date);
@@ -190,8 +218,8 @@ pub(crate) fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError>
     let (number, unit) = text.split_at(split);
     let number: u32 = number.parse().map_err(|_| wrong())?;
     let before = match unit {
-        "d" => as_of.checked_sub_days(Days::new(u64::from(number))),
-        "w" => as_of.checked_sub_days(Days::new(u64::from(number) * 7)),
+        "d" => as_of.checked_sub_days(chrono::Days::new(u64::from(number))),
+        "w" => as_of.checked_sub_days(chrono::Days::new(u64::from(number) * 7)),
         "mo" => as_of.checked_sub_months(Months::new(number)),
         _ => None,
     };

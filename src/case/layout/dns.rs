@@ -1,0 +1,59 @@
+//! Part 6: DNS and identity.
+
+use super::super::document::Section;
+use super::super::types::Case;
+use super::{sql, utc};
+
+pub(super) fn dns(case: &Case) -> Section {
+    let part = &case.dns;
+    let mut section = Section::new("6. DNS and identity");
+    section.table(
+        &["subject", "check", "state", "found", "when"],
+        part.findings
+            .iter()
+            .map(|finding| {
+                vec![
+                    finding.subject.clone(),
+                    finding.name.clone(),
+                    match finding.state.as_str() {
+                        "not-checked" => "could not check: not collected".to_owned(),
+                        "could-not-check" => "could not check".to_owned(),
+                        state => state.to_owned(),
+                    },
+                    finding.detail.clone().unwrap_or_else(|| "look it up and attach the dated answer".to_owned()),
+                    finding.found_at.map_or_else(|| "–".to_owned(), utc),
+                ]
+            })
+            .collect(),
+    );
+    section.reproduce(sql(&part.sql));
+    section.text(match &part.helo {
+        Some(helo) => format!("HELO as the operator states it: {helo}."),
+        None => "HELO: not stated.".to_owned(),
+    });
+    if part.lookups.is_empty() {
+        section.text("Public lookup page of the gateway: not stated.");
+    } else {
+        section.heading("Public lookup pages, as a person saw them");
+        section.table(
+            &["gateway", "result", "checked at", "what it says"],
+            part.lookups
+                .iter()
+                .map(|lookup| {
+                    vec![
+                        lookup.gateway.clone(),
+                        lookup.result.clone(),
+                        lookup.checked_at.clone(),
+                        if lookup.listed {
+                            "publicly listed: use the public delisting process first".to_owned()
+                        } else {
+                            "not publicly listed at that time: narrow evidence, the gateway may defer by private scores"
+                                .to_owned()
+                        },
+                    ]
+                })
+                .collect(),
+        );
+    }
+    section
+}

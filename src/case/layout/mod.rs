@@ -1,0 +1,94 @@
+//! Lays a case out as a document, in the order in which the other side reads: one file a part.
+
+mod authentication;
+mod dns;
+mod method;
+mod outcomes;
+mod request;
+mod samples;
+mod senders;
+mod smtp;
+mod weak;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::document::{Block, Document};
+use super::types::Case;
+
+/// Returns the document.
+pub fn layout(case: &Case) -> Document {
+    let request = &case.request;
+    let mut lead = vec![Block::Fields(vec![
+        ("Grade".to_owned(), format!("{} ({})", case.grade.word(), case.grade_reasons.join("; "))),
+        ("Delivery evidence".to_owned(), period(case.period.since, case.period.until, "none")),
+        (
+            "DMARC reports".to_owned(),
+            period(case.period.reports_since, case.period.reports_until, "none on the domain"),
+        ),
+    ])];
+    lead.push(Block::Table {
+        head: ["step", "state", "because"].map(str::to_owned).to_vec(),
+        rows: case
+            .readiness
+            .iter()
+            .map(|step| vec![step.step.to_owned(), step.state.word().to_owned(), step.because.clone()])
+            .collect(),
+    });
+    if !case.missing.is_empty() {
+        lead.push(Block::Heading("Missing evidence".to_owned()));
+        lead.push(Block::Table {
+            head: ["missing", "how to get it"].map(str::to_owned).to_vec(),
+            rows: case.missing.iter().map(|one| vec![one.what.clone(), one.how.clone()]).collect(),
+        });
+    }
+    Document {
+        title: format!("Case: {}, {}", request.domain, request.subject),
+        lead,
+        sections: vec![
+            request::request(case),
+            smtp::smtp(case),
+            outcomes::outcomes(case),
+            samples::samples(case),
+            authentication::authentication(case),
+            dns::dns(case),
+            senders::senders(case),
+            weak::weak_points(case),
+            request::actions(case),
+            method::method(case),
+        ],
+    }
+}
+
+/// The command that runs a statement.
+fn sql(statement: &str) -> String {
+    format!("dmarcase sql \"{}\"", statement.replace('"', "\\\""))
+}
+
+/// A time for people.
+fn utc(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Days for people; `none` where there are none.
+fn period(since: Option<NaiveDate>, until: Option<NaiveDate>, none: &str) -> String {
+    match (since, until) {
+        (Some(since), Some(until)) if since == until => since.to_string(),
+        (Some(since), Some(until)) => format!("{since} to {until}"),
+        _ => none.to_owned(),
+    }
+}
+
+/// A time span for people.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", (seconds + 30) / 60),
+        7200..172_800 => format!("{:.1} h", seconds as f64 / 3600.0),
+        _ => format!("{:.1} days", seconds as f64 / 86_400.0),
+    }
+}
+
+/// A fact of the operator, or that it is not stated.
+fn stated(fact: Option<&String>) -> String {
+    fact.cloned().unwrap_or_else(|| "not stated".to_owned())
+}

@@ -1,0 +1,113 @@
+//! Part 7: who else sends, how steadily, and which streams share an address.
+
+use super::super::document::{Block, Chart, Section};
+use super::super::types::{Case, StreamRow, VolumeRow};
+use crate::print::{count, percent};
+
+pub(super) fn senders(case: &Case) -> Section {
+    let part = &case.senders;
+    let mut section = Section::new("7. Senders, volume and streams");
+    if part.senders.is_empty() {
+        section.text("Senders: could not check, the store holds no DMARC report on the domain in the period.");
+    } else {
+        if let Some(unknown) = &part.unknown {
+            section.text(format!(
+                "{} unknown senders with {} messages ({}).",
+                count(unknown.senders),
+                count(unknown.messages),
+                percent(unknown.share)
+            ));
+        }
+        section.table(
+            &["sender", "status", "class", "messages#", "DMARC pass#", "rate#", "evidence"],
+            part.senders
+                .iter()
+                .map(|row| {
+                    vec![
+                        row.sender.clone(),
+                        row.status.clone(),
+                        row.class.word().to_owned(),
+                        count(row.messages),
+                        count(row.dmarc_pass),
+                        percent(row.pass_rate),
+                        row.evidence.clone(),
+                    ]
+                })
+                .collect(),
+        );
+        section.reproduce(format!("dmarcase senders --domain {0} --domain '*.{0}'", case.request.domain));
+    }
+    if !part.volume.is_empty() {
+        volume(&mut section, &part.volume);
+    }
+    if !part.streams.is_empty() {
+        streams(&mut section, &part.streams);
+    }
+    section
+}
+
+fn volume(section: &mut Section, rows: &[VolumeRow]) {
+    section.heading("Volume of each address, by day");
+    section.table(
+        &[
+            "address",
+            "from",
+            "shape",
+            "days#",
+            "empty days#",
+            "messages#",
+            "median day#",
+            "most#",
+            "on",
+            "largest step#",
+        ],
+        rows.iter()
+            .map(|row| {
+                vec![
+                    row.ip.clone(),
+                    row.source.to_owned(),
+                    row.shape.to_owned(),
+                    count(row.days),
+                    count(row.empty_days),
+                    count(row.messages),
+                    count(row.median),
+                    count(row.most),
+                    row.most_day.to_string(),
+                    row.largest_step.map_or_else(|| "–".to_owned(), |step| format!("× {step:.2}")),
+                ]
+            })
+            .collect(),
+    );
+    for row in rows.iter().take(4).filter(|row| row.by_day.len() > 1) {
+        section.blocks.push(Block::Chart(Chart {
+            title: format!("Messages a day from {} ({})", row.ip, row.source),
+            labels: row.by_day.iter().map(|(day, _)| day.format("%m-%d").to_string()).collect(),
+            series: vec![(
+                "messages".to_owned(),
+                "f",
+                row.by_day.iter().map(|(_, messages)| *messages as f64).collect(),
+            )],
+            stacked: true,
+            fractions: false,
+        }));
+    }
+}
+
+fn streams(section: &mut Section, rows: &[StreamRow]) {
+    section.heading("Streams that share an address");
+    section.table(
+        &["address", "from", "From or envelope domain", "signed by or campaign", "messages#", "share#"],
+        rows.iter()
+            .map(|row| {
+                vec![
+                    row.ip.clone(),
+                    row.source.to_owned(),
+                    row.from.clone(),
+                    row.by.clone().unwrap_or_default(),
+                    count(row.messages),
+                    percent(row.share),
+                ]
+            })
+            .collect(),
+    );
+}

@@ -1,0 +1,30 @@
+//! Part 8: what the other side could raise.
+
+use super::super::document::Section;
+use super::super::types::Case;
+
+pub(super) fn weak_points(case: &Case) -> Section {
+    let mut section = Section::new("8. Weak points");
+    if case.weak_points.is_empty() {
+        section.text("None found in the evidence that is there.");
+    } else {
+        section.text("What the other side could raise, worst first, each with its remedy.");
+    }
+    section.table(
+        &["id", "weak point", "severity", "evidence", "remedy"],
+        case.weak_points
+            .iter()
+            .map(|point| {
+                vec![
+                    point.id.clone(),
+                    point.name.clone(),
+                    point.severity.word().to_owned(),
+                    point.evidence.clone(),
+                    point.remedy.clone(),
+                ]
+            })
+            .collect(),
+    );
+    section.reproduce(format!("dmarcase gaps --domain {0} --domain '*.{0}'", case.request.domain));
+    section
+}
