@@ -8,7 +8,7 @@
 //! 4. `store` keeps reports, records and the ledger in one DuckDB file, exactly once.
 //! 5. `senders` says who is behind each source; `query` answers questions over the store's views.
 //! 6. [`evidence`] reads delivery logs; [`case`] joins them with the reports into an evidence file.
-//! 7. `print` shows an answer as a table, JSON, CSV or Markdown.
+//! 7. `print` shows an answer as a table, JSON, CSV or Markdown; [`words`] has the numbers in words that evidence needs too.
 //!
 //! `pipeline` joins the first four; `commands` has one thin file per command.
 
@@ -29,3 +29,4 @@ pub mod senders;
 pub mod store;
 pub mod unpack;
 pub mod watch;
+pub mod words;

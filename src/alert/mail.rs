@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::{AlertError, Payload};
 use crate::config::{AlertMail, MailTls};
-use crate::print::plain;
+use crate::words::plain;
 
 /// Time for each step with the server.
 const STEP_TIME: Duration = Duration::from_secs(20);

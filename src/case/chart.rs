@@ -118,5 +118,5 @@ fn top_of(chart: &Chart) -> f64 {
 }
 
 fn escaped(text: &str) -> String {
-    crate::print::plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    crate::words::plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::document::{Block, Document, heading_of};
-use crate::print::plain;
+use crate::words::plain;
 
 #[derive(Template)]
 #[template(path = "case.html", config = "src/case/askama.toml")]

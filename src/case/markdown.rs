@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::document::{Block, Document, heading_of};
-use crate::print::plain;
+use crate::words::plain;
 
 /// Returns the document as Markdown.
 pub fn markdown(document: &Document) -> String {

@@ -4,8 +4,8 @@ use super::evidence::SAMPLES;
 use super::types::{Case, Grade, Step, StepState};
 use super::weak::CLEAN;
 use crate::evidence::Severity as Share;
-use crate::print::{count, percent};
 use crate::query::Severity;
+use crate::words::{count, percent};
 
 /// The five steps.
 pub(super) fn readiness(case: &Case) -> Vec<Step> {

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::types::{Case, Grade};
-use crate::print::{count, percent};
+use crate::words::{count, percent};
 
 /// The subject line.
 pub(super) fn subject(case: &Case) -> String {
@@ -87,7 +87,7 @@ pub fn ticket(case: &Case) -> String {
         _ => String::new(),
     };
     let text = format!("Subject: {}\n\n{}\n{note}", request.subject, parts.join(" "));
-    text.lines().map(|line| crate::print::plain(line).into_owned()).collect::<Vec<_>>().join("\n") + "\n"
+    text.lines().map(|line| crate::words::plain(line).into_owned()).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn account(case: &Case) -> String {

@@ -3,8 +3,8 @@
 use super::evidence::SAMPLES;
 use super::types::{Case, Missing, WeakPoint};
 use crate::evidence::Severity as Share;
-use crate::print::{count, percent};
 use crate::query::{GapRow, QueryError, Severity};
+use crate::words::{count, percent};
 
 /// DMARC pass rate of the case's addresses below which the mail does not look clean.
 pub(super) const CLEAN: f64 = 0.98;

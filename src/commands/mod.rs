@@ -1,5 +1,6 @@
 //! One thin file per command: its arguments and `run`.
 
+mod approve;
 mod case;
 mod completions;
 mod config;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{NaiveDate, Utc};
 
+pub use approve::{ApproveAnswer, ApproveArgs};
 pub use case::CaseArgs;
 pub use completions::CompletionsArgs;
 pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigCheckArgs};
@@ -42,7 +44,7 @@ pub use rates::RatesArgs;
 pub use report::ReportArgs;
 pub use retry::RetryArgs;
 pub use schemas::{SchemasArgs, schemas};
-pub use senders::SendersArgs;
+pub use senders::{SendersArgs, SendersCommand};
 pub use sql::SqlArgs;
 pub use status::StatusArgs;
 pub use trend::TrendArgs;

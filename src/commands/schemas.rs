@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use schemars::{Schema, schema_for};
 
-use super::{ConfigAnswer, DeliveryImportAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
+use super::{ApproveAnswer, ConfigAnswer, DeliveryImportAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
 use crate::case::Case;
 use crate::evidence::DeliverySummary;
 use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status, Trend};
@@ -32,6 +32,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("rates", schema_for!(Rates)),
         ("report", schema_for!(ReportView)),
         ("senders", schema_for!(Senders)),
+        ("senders-approve", schema_for!(ApproveAnswer)),
         ("status", schema_for!(Status)),
         ("trend", schema_for!(Trend)),
     ]

@@ -1,6 +1,7 @@
 //! The one TOML file: found, read, checked. Every section is optional; everything works without a file.
 
 mod alerts;
+mod edit;
 mod gaps;
 mod mailbox;
 mod oauth2;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use alerts::{AlertMail, Alerts, MailTls, Webhook};
+pub use edit::{add_sender, save};
 pub use gaps::GapsConfig;
 pub use mailbox::{After, Login, MailboxConfig, Timeouts, Tls};
 pub use oauth2::{Flow, OAuth2Config};
@@ -77,6 +79,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line, fault, and the nearest known key.
         text: String,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the config {path}: {source}")]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// `--tenant` names none.
     #[error("no tenant `{name}`: {known}")]
@@ -165,12 +175,22 @@ impl Config {
         Some(folder.map_or_else(|| path.clone(), |folder| folder.join(path)))
     }
 
-    fn places() -> Vec<PathBuf> {
-        let user = std::env::var_os("XDG_CONFIG_HOME")
+    /// Returns where a config is made that nobody has written yet: the user's own, which is found from every folder.
+    pub fn new_path() -> PathBuf {
+        Self::user_path().unwrap_or_else(|| PathBuf::from("dmarcase.toml"))
+    }
+
+    fn user_path() -> Option<PathBuf> {
+        let folder = std::env::var_os("XDG_CONFIG_HOME")
+            .filter(|value| !value.is_empty())
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+        folder.map(|folder| folder.join("dmarcase/dmarcase.toml"))
+    }
+
+    fn places() -> Vec<PathBuf> {
         let mut places = vec![PathBuf::from("dmarcase.toml")];
-        places.extend(user.map(|folder| folder.join("dmarcase/dmarcase.toml")));
+        places.extend(Self::user_path());
         places.push(PathBuf::from("/etc/dmarcase/dmarcase.toml"));
         places
     }

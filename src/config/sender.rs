@@ -48,6 +48,12 @@ impl SenderRule {
         self.since.is_none_or(|first| first <= day) && self.approved_until.is_none_or(|last| day <= last)
     }
 
+    /// Returns what both this rule and another match, in words; `None` where they share nothing.
+    pub fn shares(&self, other: &Self) -> Option<String> {
+        let theirs: Vec<String> = claims_of(other).collect();
+        claims_of(self).find(|claim| theirs.contains(claim))
+    }
+
     /// Returns whether the rule may use this From domain.
     pub fn allows_from(&self, header_from: &str) -> bool {
         self.from.is_empty() || self.from.iter().any(|pattern| pattern.matches(header_from))
@@ -113,6 +119,19 @@ impl std::fmt::Display for DomainPattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Network(pub IpNet);
+
+impl Network {
+    /// Returns whether it is a single address.
+    pub fn is_one(&self) -> bool {
+        self.0.prefix_len() == self.0.max_prefix_len()
+    }
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_one() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
+    }
+}
 
 impl TryFrom<String> for Network {
     type Error = String;
@@ -189,7 +208,10 @@ pub(super) fn check(rules: &[SenderRule]) -> Result<(), String> {
 
 /// Everything that a rule matches by, in words that are the same for equal evidence.
 fn claims_of(rule: &SenderRule) -> impl Iterator<Item = String> + '_ {
-    let networks = rule.ips.iter().map(|network| format!("the network {}", network.0));
+    let networks = rule
+        .ips
+        .iter()
+        .map(|network| format!("{} {network}", if network.is_one() { "the address" } else { "the network" }));
     let spf = rule.spf.iter().map(|domain| format!("the SPF domain {domain}"));
     let ptr = rule.ptr.iter().map(|host| format!("hosts below {}", host.to_ascii_lowercase()));
     let dkim = rule.dkim.iter().flat_map(|dkim| {

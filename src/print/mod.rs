@@ -6,7 +6,6 @@ mod markdown;
 mod progress;
 mod rows;
 mod table;
-mod text;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -16,7 +15,8 @@ use serde::Serialize;
 
 pub use progress::ProgressLine;
 pub use rows::RowWriter;
-pub use text::{bytes, count, percent, plain, seconds};
+
+pub use crate::words::{bytes, count, percent, plain, seconds};
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -18,7 +18,9 @@ pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
 pub use scope::{DayArgs, Days, PeriodArgs, QueryError, Scope, Span};
-pub use senders::{SenderRow, Senders, Unknown, senders};
+pub use senders::{
+    NamedSender, SenderRow, Senders, TakenOver, Unknown, named_sender, remember_senders, senders, taken_over,
+};
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};
 pub use trend::{Backdrop, Change, ChangeKind, Day, Departure, Trend, TrendRow, episodes, failing, trend, volume};

@@ -7,6 +7,7 @@
 //! its selector, so that the operator sees which key or server is meant.
 
 use super::catalogue::{Catalogue, Confidence, Fact};
+use super::clue::{Clue, LOW_CONFIDENCE};
 use super::rules::Rules;
 
 /// How specific evidence is; a higher score wins. Kept in `stream.score`, `source.score` and `source_from.score`.
@@ -148,7 +149,7 @@ impl Attribution<'_> {
     fn recognised_stream(&self, facts: StreamFacts<'_>) -> Option<Verdict> {
         let dkim = facts.foreign_dkim().filter_map(|signature| {
             let fact = self.catalogue.dkim(&signature.domain)?;
-            Some(recognised(fact, score::RECOGNISED_DKIM, format!("DKIM d={}", signature.domain)))
+            Some(recognised(fact, score::RECOGNISED_DKIM, signature.domain_words()))
         });
         let spf = facts.foreign_spf().filter_map(|result| {
             let fact = self.catalogue.spf(&result.domain)?;
@@ -163,7 +164,8 @@ impl Attribution<'_> {
             let host = facts.host?;
             let org = crate::parse::org_domain(host);
             // A host named by a bare public suffix names nobody.
-            org.contains('.').then(|| unknown(org.to_owned(), score::UNKNOWN_PTR, format!("PTR {host}")))
+            org.contains('.')
+                .then(|| unknown(org.to_owned(), score::UNKNOWN_PTR, Clue::Ptr(host.to_owned()).to_string()))
         })
     }
 
@@ -175,20 +177,20 @@ impl Attribution<'_> {
 
     fn approved_source(&self, facts: SourceFacts<'_>, header_from: Option<&str>) -> Option<Verdict> {
         if let Some((sender, network)) = self.rules.by_network(facts.address, header_from) {
-            return Some(approved(sender, score::APPROVED_NETWORK, network_words(network)));
+            return Some(approved(sender, score::APPROVED_NETWORK, Clue::Network(network).to_string()));
         }
         let host = facts.host?;
         let sender = self.rules.by_ptr(host, header_from)?;
-        Some(approved(sender, score::APPROVED_PTR, format!("PTR {host}")))
+        Some(approved(sender, score::APPROVED_PTR, Clue::Ptr(host.to_owned()).to_string()))
     }
 
     fn recognised_source(&self, facts: SourceFacts<'_>) -> Option<Verdict> {
         if let Some((fact, network)) = self.catalogue.network(facts.address) {
-            return Some(recognised(fact, score::RECOGNISED_NETWORK, network_words(network)));
+            return Some(recognised(fact, score::RECOGNISED_NETWORK, Clue::Network(network).to_string()));
         }
         let host = facts.host?;
         let fact = self.catalogue.ptr(host)?;
-        Some(recognised(fact, score::RECOGNISED_PTR, format!("PTR {host}")))
+        Some(recognised(fact, score::RECOGNISED_PTR, Clue::Ptr(host.to_owned()).to_string()))
     }
 }
 
@@ -198,8 +200,7 @@ fn unknown_stream(facts: StreamFacts<'_>) -> Option<Verdict> {
     let mails = |org: &str| facts.spf.iter().any(|result| result.org == org);
     let dkim = facts.foreign_dkim().min_by_key(|signature| (!mails(&signature.org), &signature.domain));
     if let Some(signature) = dkim {
-        let evidence = format!("DKIM d={}", signature.domain);
-        return Some(unknown(signature.org.clone(), score::UNKNOWN_DKIM, evidence));
+        return Some(unknown(signature.org.clone(), score::UNKNOWN_DKIM, signature.domain_words()));
     }
     if let Some(result) = facts.foreign_spf().min_by_key(|result| &result.domain) {
         return Some(unknown(result.org.clone(), score::UNKNOWN_SPF, result.words()));
@@ -233,10 +234,11 @@ impl<'a> StreamFacts<'a> {
 
 impl Signature {
     fn words(&self) -> String {
-        match &self.selector {
-            Some(selector) => format!("DKIM d={} s={selector}", self.domain),
-            None => format!("DKIM d={}", self.domain),
-        }
+        Clue::Dkim { domain: self.domain.clone(), selector: self.selector.clone() }.to_string()
+    }
+
+    fn domain_words(&self) -> String {
+        Clue::Dkim { domain: self.domain.clone(), selector: None }.to_string()
     }
 
     fn key(&self) -> String {
@@ -246,7 +248,7 @@ impl Signature {
 
 impl MailFrom {
     fn words(&self) -> String {
-        format!("SPF {}", self.domain)
+        Clue::Spf(self.domain.clone()).to_string()
     }
 }
 
@@ -254,14 +256,6 @@ impl MailFrom {
 fn better(a: &Verdict, b: &Verdict) -> std::cmp::Ordering {
     let key = |v: &Verdict| (std::cmp::Reverse(v.score), v.sender.clone(), v.evidence.clone());
     key(a).cmp(&key(b))
-}
-
-fn network_words(network: ipnet::IpNet) -> String {
-    if network.prefix_len() == network.max_prefix_len() {
-        format!("address {}", network.addr())
-    } else {
-        format!("network {network}")
-    }
 }
 
 fn approved(sender: usize, score: u8, evidence: String) -> Verdict {
@@ -272,7 +266,7 @@ fn recognised(fact: &Fact, score: u8, mut evidence: String) -> Verdict {
     // A row that rests on public tables alone still recognises, but not against a sure row of the same kind.
     let score = if fact.confidence == Confidence::Low { score - 1 } else { score };
     if fact.confidence == Confidence::Low {
-        evidence.push_str(" (low confidence)");
+        evidence.push_str(LOW_CONFIDENCE);
     }
     let sender = Named::Recognised { service: fact.service.clone(), category: fact.category.clone() };
     Verdict { sender, score, evidence }

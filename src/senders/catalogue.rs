@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 
+use super::clue::Clue;
 use super::networks::Networks;
 
 /// The catalogue as text; part of the fingerprint of an attribution.
@@ -137,6 +138,30 @@ impl Catalogue {
     /// Returns the service of this name, in any case.
     pub fn service(&self, name: &str) -> Option<&Fact> {
         self.facts.iter().find(|fact| fact.service.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns everything that the catalogue knows a service by, in order.
+    pub fn clues(&self, service: &str) -> Vec<Clue> {
+        let of =
+            |number: &usize| self.facts.get(*number).is_some_and(|fact| fact.service.eq_ignore_ascii_case(service));
+        let names = |map: &FxHashMap<String, usize>| {
+            let mut names: Vec<String> =
+                map.iter().filter(|(_, fact)| of(fact)).map(|(name, _)| name.clone()).collect();
+            names.sort_unstable();
+            names
+        };
+        let dkim = names(&self.dkim).into_iter().map(|domain| Clue::Dkim { domain, selector: None });
+        let networks = self.networks.iter().filter(|(_, fact)| of(fact)).map(|(network, _)| Clue::Network(*network));
+        dkim.chain(names(&self.spf).into_iter().map(Clue::Spf))
+            .chain(networks)
+            .chain(names(&self.ptr).into_iter().map(Clue::Ptr))
+            .collect()
+    }
+
+    /// Returns the names of all services, once each.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        let mut last = None;
+        self.facts.iter().map(|fact| fact.service.as_str()).filter(move |name| last.replace(*name) != Some(*name))
     }
 
     fn by_suffix(&self, map: &FxHashMap<String, usize>, name: &str) -> Option<&Fact> {

@@ -3,6 +3,7 @@
 mod attribute;
 mod catalogue;
 mod class;
+mod clue;
 mod networks;
 mod numbering;
 mod rules;
@@ -11,6 +12,7 @@ mod store;
 pub use attribute::{Attribution, MailFrom, Named, Signature, SourceFacts, StreamFacts, Verdict, score};
 pub use catalogue::{Catalogue, CatalogueError, Confidence, Fact};
 pub use class::{Around, Class, Shape, class};
+pub use clue::Clue;
 pub use networks::{Networks, bounds, sortable};
 pub use rules::Rules;
 pub use store::{AttributeError, Attributed, attribute, forget, is_current};

@@ -5,6 +5,7 @@
 #[path = "../story/mod.rs"]
 mod story;
 
+mod approve;
 mod corpus;
 mod export;
 mod faults;

@@ -75,6 +75,7 @@ fn answers_keep_to_their_schemas() {
         ("status", world.json(&["status", "--rejected"])),
         ("report", world.json(&["report", id[0]["report_id"].as_str().unwrap()])),
         ("senders", world.json(&["senders"])),
+        ("senders-approve", world.json(&["senders", "approve", "crm-suite.example"])),
         ("gaps", world.json(&["gaps"])),
         ("trend", world.json(&["trend"])),
     ];

@@ -3,8 +3,8 @@
 use super::super::document::{Block, Chart, Section};
 use super::super::types::Case;
 use super::{period, sql};
-use crate::print::{count, percent};
 use crate::query::{Rates, Totals};
+use crate::words::{count, percent};
 
 pub(super) fn authentication(case: &Case) -> Section {
     let part = &case.authentication;

@@ -4,7 +4,7 @@ use super::super::document::{Block, Chart, Section};
 use super::super::types::{Case, DayRow, IpsFrom};
 use super::{period, span};
 use crate::evidence::{DeliverySummary, Outcomes};
-use crate::print::{count, percent};
+use crate::words::{count, percent};
 
 pub(super) fn outcomes(case: &Case) -> Section {
     let part = &case.outcomes;

@@ -2,7 +2,7 @@
 
 use super::super::document::{Block, Chart, Section};
 use super::super::types::{Case, StreamRow, VolumeRow};
-use crate::print::{count, percent};
+use crate::words::{count, percent};
 
 pub(super) fn senders(case: &Case) -> Section {
     let part = &case.senders;

@@ -1,5 +1,6 @@
 //! How each answer is laid out for people: one file an answer.
 
+mod approve;
 mod delivery;
 mod fetch;
 mod gaps;

@@ -51,7 +51,7 @@ fn closing(senders: &Senders) -> String {
         return "No unknown senders: the config or the catalogue names every one.".to_owned();
     }
     let list = if senders.rows.iter().all(|row| row.status == "unknown") {
-        "a [[sender]] rule in the config approves one."
+        "`dmarcase senders approve NAME` approves one."
     } else {
         "`dmarcase senders --unknown` lists them."
     };

@@ -119,7 +119,7 @@ gaps! {
 
     "G21" "g21" "unapproved-senders" High
     "Senders that nobody approved use the domain."
-    "Look at `dmarcase senders --unknown`; approve each with a [[sender]] rule in the config, or stop it."
+    "Look at `dmarcase senders --unknown`; approve each with `dmarcase senders approve NAME`, or stop it."
 
     "G22" "g22" "approved-senders-fail" High
     "Approved senders pass less than they should: the number that the ticket states."

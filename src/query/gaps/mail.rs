@@ -8,8 +8,8 @@ use super::super::QueryError;
 use super::names::{Names, Tally};
 use super::policy::Policy;
 use super::{Finding, Severity, some};
-use crate::print::{count, percent};
 use crate::query::share;
+use crate::words::{count, percent};
 
 const UNALIGNED: &str = "
 SELECT policy_domain, sender_key,

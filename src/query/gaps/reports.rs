@@ -9,8 +9,8 @@ use super::super::{QueryError, Scope};
 use super::{Finding, Severity, some};
 use crate::config::DomainRule;
 use crate::parse::domain_name;
-use crate::print::percent;
 use crate::query::share;
+use crate::words::percent;
 
 // A domain that reporters mention on some weekdays only is not silent between them: `rhythm` is the gap between its
 // report days that nine of ten do not exceed.

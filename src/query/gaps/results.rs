@@ -8,8 +8,8 @@ use super::super::{QueryError, Scope};
 use super::names::Names;
 use super::policy::Policy;
 use super::{Finding, Severity, mail, some};
-use crate::print::{count, percent};
 use crate::query::share;
+use crate::words::{count, percent};
 
 // Sums are by signature: a message with two broken signatures counts for both.
 const SIGNATURES: &str = r#"

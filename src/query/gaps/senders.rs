@@ -11,9 +11,9 @@ use super::mail::tallied;
 use super::names::{Names, Tally};
 use super::{Finding, Severity, some};
 use crate::config::GapsConfig;
-use crate::print::{count, percent};
 use crate::query::share;
 use crate::senders::Class;
+use crate::words::{count, percent};
 
 const BY_SENDER: &str = "
 SELECT policy_domain, sender_key, sum(messages)::UBIGINT, coalesce(sum(messages) FILTER (WHERE dmarc_pass), 0)::UBIGINT

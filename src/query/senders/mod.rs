@@ -1,5 +1,6 @@
 //! Who sends as you: one row a sender, with its status, its class and the evidence for both.
 
+mod approval;
 mod sums;
 
 use chrono::NaiveDate;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::{QueryError, Scope, flow, share};
 use crate::senders::Class;
+pub use approval::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
 pub(super) use sums::{Sums, sums};
 
 /// The senders of a period.

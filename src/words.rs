@@ -1,4 +1,4 @@
-//! Numbers and strangers' text, as people read them.
+//! Numbers and strangers' text as words: what evidence is written with, and what tables show. Nothing here prints.
 
 use std::borrow::Cow;
 

@@ -1,0 +1,333 @@
+//! `senders approve`: a sender becomes a `[[sender]]` rule of the config.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Context, Exit};
+use crate::config::{Config, DkimRule, DomainPattern, Network, SenderRule, add_sender, save};
+use crate::parse::org_domain;
+use crate::query::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
+use crate::senders::{Catalogue, Clue, attribute};
+use crate::store::{Access, Store};
+
+/// More domains of one organisation than this are written as the organisation's domain and all below it.
+const DOMAINS: usize = 6;
+
+/// Arguments of `senders approve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A name is taken from `dmarcase senders` or the catalogue: the rule then holds what names it. An address or network
+approves that network; a domain approves mail that passes DKIM or SPF as it.
+  dmarcase senders approve 'Twilio SendGrid' --name newsletter --owner marketing@example.com
+  dmarcase senders approve 192.0.2.0/28 --name mta --from example.com
+  dmarcase senders approve '*.crm.example' --until 2027-06-30 --dry-run")]
+pub struct ApproveArgs {
+    /// A sender by its name, an address or network, or a DKIM or SPF domain
+    #[arg(value_name = "NAME|IP|DOMAIN")]
+    pub what: String,
+    /// The rule's name in every answer [default: what is approved]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Who answers for it
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// The public service behind it: a name of the catalogue
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Free text
+    #[arg(long)]
+    pub note: Option<String>,
+    /// From domain that it may use; may be given again [default: any]
+    #[arg(long, value_name = "DOMAIN")]
+    pub from: Vec<String>,
+    /// First day of the approval
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<NaiveDate>,
+    /// Last day of the approval: approved_until
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<NaiveDate>,
+    /// The day that counts as today
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
+    /// Show the rule and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What approving a sender did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ApproveAnswer {
+    /// The rule's name.
+    pub sender: String,
+    /// The config's file.
+    pub config: String,
+    /// The file was not there before.
+    pub new_file: bool,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// The rule, as TOML.
+    pub rule: String,
+    /// Whose mail the sender has now, as it was attributed before; null where the store was not asked.
+    pub taken_over: Option<Vec<TakenOver>>,
+}
+
+/// Runs `senders approve`.
+///
+/// # Errors
+/// Nothing has that name, it is approved already, or the config cannot be written; nothing is half-done.
+pub(super) fn run(context: &Context, args: &ApproveArgs) -> anyhow::Result<Exit> {
+    let as_of = args.as_of.unwrap_or(context.today);
+    let rule = rule(context, args, as_of)?;
+    refuse_doubles(&context.config, &rule, args, as_of)?;
+    let path = context.config.path.clone().unwrap_or_else(Config::new_path);
+    let new_file = context.config.path.is_none();
+    if new_file && path.exists() {
+        bail!("{} is there, but not in use: name it with --config", path.display());
+    }
+    let text = if new_file {
+        String::new()
+    } else {
+        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?
+    };
+    let (text, lines) = add_sender(&text, &rule).map_err(|fault| {
+        anyhow::anyhow!("{}: the rule cannot stand there: {fault}; nothing is written", path.display())
+    })?;
+    let taken_over = if args.dry_run {
+        None
+    } else {
+        save(&path, &text)?;
+        told(reattribute(context, &path, &rule.name, as_of))
+    };
+    let config = std::path::absolute(&path).unwrap_or(path).display().to_string();
+    context.answer(&ApproveAnswer {
+        sender: rule.name,
+        config,
+        new_file,
+        dry_run: args.dry_run,
+        rule: lines,
+        taken_over,
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The rule is written by then: a store that cannot be asked is told, and attributed by the next command.
+fn told(done: anyhow::Result<Option<Vec<TakenOver>>>) -> Option<Vec<TakenOver>> {
+    done.unwrap_or_else(|error| {
+        tracing::warn!("the rule is written, but the store is not attributed yet: {error:#}");
+        None
+    })
+}
+
+fn reattribute(
+    context: &Context,
+    path: &std::path::Path,
+    sender: &str,
+    as_of: NaiveDate,
+) -> anyhow::Result<Option<Vec<TakenOver>>> {
+    if !context.db.exists() {
+        return Ok(None);
+    }
+    let config = Config::read(path)?;
+    let store = Store::open(&context.db, Access::Write, context.wait)?;
+    if !remember_senders(store.connection(), as_of)? {
+        return Ok(None);
+    }
+    attribute(store.connection(), &config, as_of)?;
+    Ok(Some(taken_over(store.connection(), sender, as_of)?))
+}
+
+fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Result<SenderRule> {
+    let what = args.what.trim();
+    let pattern = |text: &String| DomainPattern::try_from(text.clone()).map_err(anyhow::Error::msg);
+    let mut rule = SenderRule {
+        name: args.name.clone().unwrap_or_else(|| what.to_owned()),
+        owner: args.owner.clone(),
+        service: args.service.clone(),
+        note: args.note.clone(),
+        from: args.from.iter().map(pattern).collect::<Result<_, _>>()?,
+        since: args.since,
+        approved_until: args.until,
+        ..SenderRule::default()
+    };
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && until < since
+    {
+        bail!("the approval ends on {until}, before it begins on {since}");
+    }
+    if let Some(service) = &args.service
+        && Catalogue::bundled().service(service).is_none()
+    {
+        bail!("the catalogue has no service `{service}`{}", nearest(service));
+    }
+    if let Ok(network) = Network::try_from(what.to_owned()) {
+        rule.ips.push(network);
+        return Ok(rule);
+    }
+    if let Some(found) = in_store(context, what, as_of)? {
+        if found.status == "approved" {
+            bail!("`{}` is approved already: a [[sender]] of the config has that name", found.name);
+        }
+        if args.name.is_none() {
+            rule.name.clone_from(&found.name);
+        }
+        if found.status == "recognised" {
+            of_service(&mut rule, &found.name);
+        } else {
+            // What names it first is the strongest; a second clue beside it would approve more than that.
+            let first = |words: &String| Clue::read(words).into_iter().next();
+            add(
+                &mut rule,
+                found.evidence.iter().filter_map(first).map(|clue| match clue {
+                    Clue::Ptr(host) => Clue::Ptr(org_domain(&host).to_owned()),
+                    clue => clue,
+                }),
+            );
+        }
+        return Ok(rule);
+    }
+    if let Some(fact) = Catalogue::bundled().service(what) {
+        if args.name.is_none() {
+            rule.name.clone_from(&fact.service);
+        }
+        of_service(&mut rule, &fact.service);
+        return Ok(rule);
+    }
+    let pattern = DomainPattern::try_from(what.to_owned()).ok().filter(|pattern| pattern.domain.contains('.'));
+    let Some(pattern) = pattern else {
+        bail!(
+            "`{what}` is no sender that `dmarcase senders` shows, no service of the catalogue, no address or network and \
+             no domain{}",
+            nearest(what)
+        );
+    };
+    rule.dkim.push(DkimRule { domain: pattern.clone(), selectors: Vec::new() });
+    rule.spf.push(pattern);
+    Ok(rule)
+}
+
+fn in_store(context: &Context, name: &str, as_of: NaiveDate) -> anyhow::Result<Option<NamedSender>> {
+    if !context.db.exists() {
+        return Ok(None);
+    }
+    let store = context.read_attributed(as_of)?;
+    Ok(named_sender(store.connection(), name)?)
+}
+
+fn of_service(rule: &mut SenderRule, service: &str) {
+    // A row of the catalogue stands for its name and everything below it.
+    for clue in Catalogue::bundled().clues(service) {
+        let below = match &clue {
+            Clue::Dkim { domain, .. } => Some(Clue::Dkim { domain: format!("*.{domain}"), selector: None }),
+            Clue::Spf(domain) => Some(Clue::Spf(format!("*.{domain}"))),
+            Clue::Network(_) | Clue::Ptr(_) => None,
+        };
+        add(rule, std::iter::once(clue).chain(below));
+    }
+    if rule.service.is_none() {
+        rule.service = Some(service.to_owned());
+    }
+}
+
+fn add(rule: &mut SenderRule, clues: impl Iterator<Item = Clue>) {
+    let pattern = |domain: &str| DomainPattern::try_from(domain.to_owned()).ok();
+    let (mut signers, mut bounces): (Vec<DomainPattern>, Vec<DomainPattern>) = (Vec::new(), Vec::new());
+    for clue in clues {
+        match clue {
+            Clue::Dkim { domain, selector: None } => signers.extend(pattern(&domain)),
+            Clue::Dkim { domain, selector: Some(selector) } => {
+                let Some(domain) = pattern(&domain) else { continue };
+                match rule.dkim.iter_mut().find(|rule| rule.domain == domain && !rule.selectors.is_empty()) {
+                    Some(rule) if rule.selectors.contains(&selector) => {}
+                    Some(rule) => rule.selectors.push(selector),
+                    None => rule.dkim.push(DkimRule { domain, selectors: vec![selector] }),
+                }
+            }
+            Clue::Spf(domain) => bounces.extend(pattern(&domain)),
+            Clue::Network(network) => rule.ips.push(Network(network)),
+            Clue::Ptr(host) if rule.ptr.iter().any(|wider| host == *wider || host.ends_with(&format!(".{wider}"))) => {}
+            Clue::Ptr(host) => rule.ptr.push(host),
+        }
+    }
+    rule.dkim.extend(few(signers).into_iter().map(|domain| DkimRule { domain, selectors: Vec::new() }));
+    rule.spf.extend(few(bounces));
+}
+
+/// A sender with a domain for each of its customers is written as its organisation.
+fn few(domains: Vec<DomainPattern>) -> Vec<DomainPattern> {
+    if domains.len() <= DOMAINS {
+        return domains;
+    }
+    let mut orgs: Vec<String> = domains.iter().map(|pattern| org_domain(&pattern.domain).to_owned()).collect();
+    orgs.sort_unstable();
+    orgs.dedup();
+    let both = |domain: String| [false, true].map(|below| DomainPattern { domain: domain.clone(), below });
+    orgs.into_iter().flat_map(both).collect()
+}
+
+/// Refuses a name that is taken, and evidence that another rule holds. What two rules may not share at all is refused
+/// when the config is read; here also what an operator would hardly want.
+fn refuse_doubles(config: &Config, rule: &SenderRule, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Result<()> {
+    let path = config.path.as_ref().map(|path: &PathBuf| path.display().to_string()).unwrap_or_default();
+    if let Some(taken) = config.sender.iter().find(|other| other.name.eq_ignore_ascii_case(&rule.name)) {
+        bail!("{path} has a [[sender]] `{}` already: change that rule, or give another --name", taken.name);
+    }
+    for other in &config.sender {
+        let Some(claim) = rule.shares(other) else { continue };
+        if other.holds_on(as_of) && args.from.is_empty() {
+            let whose = if other.from.is_empty() {
+                String::new()
+            } else {
+                let names: Vec<String> = other.from.iter().map(ToString::to_string).collect();
+                format!(" for mail of {}; --from DOMAIN approves it for another domain", names.join(", "))
+            };
+            bail!("the sender `{}` of {path} claims {claim} already{whose}", other.name);
+        }
+        if let Some(until) = other.approved_until.filter(|until| *until < as_of)
+            && args.since.is_none()
+        {
+            bail!(
+                "the sender `{}` of {path} held {claim} until {until}: change its approved_until, or give --since a later day",
+                other.name
+            );
+        }
+    }
+    if args.name.is_none() {
+        for new in &rule.ips {
+            let around = |other: &&SenderRule| {
+                other.holds_on(as_of) && other.ips.iter().any(|network| network.0.contains(&new.0))
+            };
+            if let Some(other) = config.sender.iter().find(around) {
+                bail!(
+                    "{new} lies in a network of the sender `{}` of {path}, which is approved already; --name makes it a \
+                     sender of its own",
+                    other.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The nearest name of the catalogue, where one is near.
+fn nearest(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let distance = |service: &&str| {
+        let service = service.to_ascii_lowercase();
+        let whole = std::iter::once(service.as_str());
+        whole
+            .chain(service.split(' '))
+            .map(|part| strsim::damerau_levenshtein(&lower, part))
+            .min()
+            .unwrap_or(usize::MAX)
+    };
+    let within = |service: &&str| service.to_ascii_lowercase().contains(&lower);
+    let services = || Catalogue::bundled().services();
+    let near = services()
+        .find(within)
+        .or_else(|| services().min_by_key(distance).filter(|s| distance(s) <= 1 + lower.len() / 4));
+    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}

@@ -1,0 +1,58 @@
+//! What approving a sender wrote, and what it changed.
+
+use super::counted;
+use crate::commands::ApproveAnswer;
+use crate::print::{Answer, Page, Table};
+
+impl Answer for ApproveAnswer {
+    fn page(&self) -> Page {
+        let what = match (self.dry_run, self.new_file) {
+            (true, true) => format!("This rule would be written to {}, a new file:", self.config),
+            (true, false) => format!("This rule would be added to {}:", self.config),
+            (false, true) => format!("{} is made, with this rule:", self.config),
+            (false, false) => format!("This rule is added to {}:", self.config),
+        };
+        let mut page = Page::new().line(what).line(String::new());
+        for line in self.rule.trim_end().lines() {
+            page = page.line(format!("  {line}"));
+        }
+        page = page.line(String::new());
+        let Some(taken_over) = &self.taken_over else {
+            let when = if self.dry_run {
+                "Nothing is written."
+            } else {
+                "The next command that asks for senders attributes by it."
+            };
+            return page.line(when);
+        };
+        if taken_over.is_empty() {
+            return page.line("No mail in the store is of this sender yet.");
+        }
+        let messages = taken_over.iter().map(|one| one.messages).sum();
+        page.line(format!("{} now has {}:", self.sender, counted(messages, "message"))).table(self.whole_table())
+    }
+
+    fn whole(&self) -> Page {
+        Page::new().table(self.whole_table())
+    }
+}
+
+impl ApproveAnswer {
+    fn whole_table(&self) -> Table {
+        let mut table = Table::new(&[
+            ("sender", "was attributed to"),
+            ("status", "status"),
+            ("sources", "sources"),
+            ("messages", "messages"),
+        ]);
+        for one in self.taken_over.iter().flatten() {
+            table.row(vec![
+                one.sender.clone().into(),
+                one.status.clone().into(),
+                one.sources.into(),
+                one.messages.into(),
+            ]);
+        }
+        table
+    }
+}
