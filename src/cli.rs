@@ -74,6 +74,10 @@ pub enum Command {
     Trend(commands::TrendArgs),
     /// Show one report, whole
     Report(commands::ReportArgs),
+    /// Look up a domain in live DNS: DMARC, SPF, DKIM, MX, reverse DNS and HELO of its senders, blocklists
+    Check(commands::CheckArgs),
+    /// Look up host names, networks and countries of the sources in the store
+    Enrich(commands::EnrichArgs),
     /// The evidence file of one escalation: Markdown, HTML or JSON, its ticket, its grade
     Case(commands::CaseArgs),
     /// Delivery evidence: read logs and events, and say what became of the mail

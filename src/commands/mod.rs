@@ -2,9 +2,11 @@
 
 mod approve;
 mod case;
+mod check;
 mod completions;
 mod config;
 mod delivery;
+mod enrich;
 mod export;
 mod fetch;
 mod gaps;
@@ -29,12 +31,14 @@ use chrono::{NaiveDate, Utc};
 
 pub use approve::{ApproveAnswer, ApproveArgs};
 pub use case::CaseArgs;
+pub use check::CheckArgs;
 pub use completions::CompletionsArgs;
 pub use config::{CheckedMailbox, ConfigAction, ConfigAnswer, ConfigArgs, ConfigCheckArgs};
 pub use delivery::{
     DeliveryArgs, DeliveryCommand, DeliveryFileAnswer, DeliveryImportAnswer, DeliveryImportArgs, DeliverySummaryArgs,
     UnknownShape,
 };
+pub use enrich::EnrichArgs;
 pub use export::ExportArgs;
 pub use fetch::{FetchAnswer, FetchArgs};
 pub use gaps::GapsArgs;
@@ -161,6 +165,8 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),
         Command::Case(args) => case::run(&context, &args),
+        Command::Check(args) => check::run(&context, &args),
+        Command::Enrich(args) => enrich::run(&context, &args),
         Command::Delivery(args) => delivery::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),
         Command::Retry(args) => retry::run(&context, &args),

@@ -7,6 +7,8 @@ use schemars::{Schema, schema_for};
 
 use super::{ApproveAnswer, ConfigAnswer, DeliveryImportAnswer, Exit, FetchAnswer, ImportAnswer, InspectAnswer};
 use crate::case::Case;
+use crate::check::Checked;
+use crate::enrich::EnrichAnswer;
 use crate::evidence::DeliverySummary;
 use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status, Trend};
 
@@ -21,10 +23,12 @@ pub struct SchemasArgs {
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("case", schema_for!(Case)),
+        ("check", schema_for!(Checked)),
         ("config-check", schema_for!(ConfigAnswer)),
         ("fetch", schema_for!(FetchAnswer)),
         ("delivery-import", schema_for!(DeliveryImportAnswer)),
         ("delivery-summary", schema_for!(DeliverySummary)),
+        ("enrich", schema_for!(EnrichAnswer)),
         ("gap", schema_for!(Definition)),
         ("gaps", schema_for!(Gaps)),
         ("import", schema_for!(ImportAnswer)),

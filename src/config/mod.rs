@@ -1,6 +1,7 @@
 //! The one TOML file: found, read, checked. Every section is optional; everything works without a file.
 
 mod alerts;
+mod dns;
 mod edit;
 mod gaps;
 mod mailbox;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use alerts::{AlertMail, Alerts, MailTls, Webhook};
+pub use dns::{DnsConfig, EnrichConfig, Server};
 pub use edit::{add_sender, save};
 pub use gaps::GapsConfig;
 pub use mailbox::{After, Login, MailboxConfig, Timeouts, Tls};
@@ -46,6 +48,10 @@ pub struct Config {
     pub alerts: Alerts,
     /// Thresholds of gaps.
     pub gaps: GapsConfig,
+    /// Name servers and blocklists of live checks.
+    pub dns: DnsConfig,
+    /// Databases of networks.
+    pub enrich: EnrichConfig,
     /// Facts for the evidence file.
     pub case: crate::case::Facts,
     /// The file that this config was read from.
@@ -113,6 +119,7 @@ impl Config {
             mailbox.resolve(folder);
         }
         config.alerts.resolve(folder);
+        config.enrich.resolve(folder);
         for (n, mailbox) in config.mailbox.iter().enumerate() {
             if config.mailbox.iter().take(n).any(|other| other.name == mailbox.name) {
                 let at = text.lines().enumerate().filter(|(_, line)| line.trim() == "[[mailbox]]").nth(n);

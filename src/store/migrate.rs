@@ -10,6 +10,7 @@ use super::StoreError;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("base", include_str!("../../schemas/store/0001_base.sql")),
     ("delivery", include_str!("../../schemas/store/0002_delivery.sql")),
+    ("findings", include_str!("../../schemas/store/0003_findings.sql")),
 ];
 
 /// The views, re-created when this text changes.

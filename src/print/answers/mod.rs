@@ -1,7 +1,9 @@
 //! How each answer is laid out for people: one file an answer.
 
 mod approve;
+mod check;
 mod delivery;
+mod enrich;
 mod fetch;
 mod gaps;
 mod import;

@@ -1,0 +1,7 @@
+//! SPF: the record of a domain, its whole tree, what it costs, and what it says of an address.
+
+mod parse;
+mod tree;
+
+pub use parse::{Directive, Mechanism, Qualifier, SpfRecord};
+pub use tree::{SpfNode, SpfResult, SpfTerm, SpfTree, spf};

@@ -1,0 +1,419 @@
+//! Follows an SPF record through its includes and redirects: what it costs, what is wrong, and which networks it names.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::parse::{Directive, Mechanism, Qualifier, SpfRecord};
+use crate::dns::{Absence, Looked, Resolver};
+
+/// Terms that cause lookups (RFC 7208 section 4.6.4); more is a permerror.
+const LOOKUPS: u32 = 10;
+/// Lookups without an answer (same section); more is a permerror at many receivers.
+const VOID: u32 = 2;
+/// Hosts of one `mx` term (same section).
+const HOSTS: usize = 10;
+/// Where following stops: a tree that costs this much is beyond every limit, and strangers wrote it.
+const STOP: u32 = 40;
+
+/// The SPF record of a domain, followed to its leaves.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SpfTree {
+    /// Lookups that a receiver counts, at most ten.
+    pub lookups: u32,
+    /// Lookups among them without an answer, at most two.
+    pub void_lookups: u32,
+    /// What holds for everything else: fail, softfail, neutral or pass; null where no record says it.
+    pub all: Option<&'static str>,
+    /// What receivers answer permerror for.
+    pub faults: Vec<String>,
+    /// What could not be checked, and why.
+    pub unchecked: Vec<String>,
+    /// The record of the domain itself.
+    pub root: SpfNode,
+}
+
+/// One record of the tree.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct SpfNode {
+    /// Where it stands.
+    pub domain: String,
+    /// The record, verbatim; null where there is none, or nobody could say.
+    pub record: Option<String>,
+    /// Its mechanisms, then its redirect.
+    pub terms: Vec<SpfTerm>,
+}
+
+/// One term of a record.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SpfTerm {
+    /// As written.
+    pub term: String,
+    /// Lookups that it costs, with all below it.
+    pub lookups: u32,
+    /// Networks that it names.
+    pub networks: Vec<String>,
+    /// The record that it leads to.
+    pub record: Option<SpfNode>,
+    /// What is to be said of it.
+    pub note: Option<String>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    kind: Kind,
+}
+
+/// How a term takes part in the verdict on an address.
+#[derive(Clone, Debug)]
+enum Kind {
+    Networks(Qualifier, Vec<IpNet>),
+    Include(Qualifier),
+    Redirect,
+    All(Qualifier),
+    /// Depends on the mail, or could not be checked.
+    Open,
+}
+
+/// What a record says of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpfResult {
+    /// It may send.
+    Pass,
+    /// It may not.
+    Fail,
+    /// It may not, mildly.
+    SoftFail,
+    /// Nothing is said.
+    Neutral,
+    /// There is no record.
+    None,
+    /// Depends on the mail, or a part could not be checked.
+    Open,
+}
+
+impl Qualifier {
+    /// Returns the word of results.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::SoftFail => "softfail",
+            Self::Neutral => "neutral",
+        }
+    }
+
+    const fn result(self) -> SpfResult {
+        match self {
+            Self::Pass => SpfResult::Pass,
+            Self::Fail => SpfResult::Fail,
+            Self::SoftFail => SpfResult::SoftFail,
+            Self::Neutral => SpfResult::Neutral,
+        }
+    }
+}
+
+impl SpfResult {
+    /// Returns its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::SoftFail => "softfail",
+            Self::Neutral => "neutral",
+            Self::None => "none",
+            Self::Open => "could not check",
+        }
+    }
+}
+
+impl SpfTree {
+    /// Returns what the record says of an address, whatever the limits say of the record.
+    pub fn of(&self, ip: IpAddr) -> SpfResult {
+        verdict(&self.root, ip)
+    }
+}
+
+fn verdict(node: &SpfNode, ip: IpAddr) -> SpfResult {
+    if node.record.is_none() {
+        return SpfResult::None;
+    }
+    let mut open = false;
+    for term in &node.terms {
+        let result = match &term.kind {
+            Kind::Networks(qualifier, networks) => {
+                if !networks.iter().any(|network| network.contains(&ip)) {
+                    continue;
+                }
+                qualifier.result()
+            }
+            Kind::Include(qualifier) => match term.record.as_ref().map(|below| verdict(below, ip)) {
+                Some(SpfResult::Pass) => qualifier.result(),
+                Some(SpfResult::Open) | None => {
+                    open = true;
+                    continue;
+                }
+                Some(_) => continue,
+            },
+            Kind::Redirect => term.record.as_ref().map_or(SpfResult::Open, |below| verdict(below, ip)),
+            Kind::All(qualifier) => qualifier.result(),
+            Kind::Open => {
+                open = true;
+                continue;
+            }
+        };
+        // Whatever stayed open before it may have matched first: only a pass is not weakened by that.
+        return if open && result != SpfResult::Pass { SpfResult::Open } else { result };
+    }
+    if open { SpfResult::Open } else { SpfResult::Neutral }
+}
+
+/// Looks up the SPF record of a domain and follows it. `Found` also where its tree has faults.
+pub async fn spf(resolver: &Resolver, domain: &str) -> Looked<SpfTree> {
+    let text = match record_of(resolver, domain).await {
+        Looked::Found(Ok(text)) => text,
+        Looked::Found(Err(several)) => {
+            return Looked::Found(SpfTree {
+                lookups: 0,
+                void_lookups: 0,
+                all: None,
+                faults: vec![format!("{} records: {}", several.len(), several.join(" | "))],
+                unchecked: Vec::new(),
+                root: SpfNode { domain: domain.to_owned(), ..SpfNode::default() },
+            });
+        }
+        Looked::Absent(absence) => return Looked::Absent(absence),
+        Looked::Unchecked(why) => return Looked::Unchecked(why),
+    };
+    let mut walk = Walk { resolver, lookups: 0, void: 0, faults: Vec::new(), unchecked: Vec::new(), path: Vec::new() };
+    let (root, all) = walk.follow(domain.to_owned(), text).await;
+    let Walk { lookups, void, mut faults, unchecked, .. } = walk;
+    if lookups > LOOKUPS {
+        let least = if lookups >= STOP { "at least " } else { "" };
+        faults.push(format!("{least}{lookups} lookups, {LOOKUPS} are allowed"));
+    }
+    if void > VOID {
+        faults.push(format!("{void} lookups without an answer, {VOID} are allowed"));
+    }
+    Looked::Found(SpfTree { lookups, void_lookups: void, all: all.map(Qualifier::word), faults, unchecked, root })
+}
+
+/// The one SPF record of a domain, or all of several.
+async fn record_of(resolver: &Resolver, domain: &str) -> Looked<Result<String, Vec<String>>> {
+    resolver.txt(domain).await.and_then(|texts| {
+        let mut records: Vec<String> = texts.into_iter().filter(|text| SpfRecord::is_one(text)).collect();
+        match records.len() {
+            0 => None,
+            1 => records.pop().map(Ok),
+            _ => Some(Err(records)),
+        }
+    })
+}
+
+struct Walk<'a> {
+    resolver: &'a Resolver,
+    lookups: u32,
+    void: u32,
+    faults: Vec<String>,
+    unchecked: Vec<String>,
+    path: Vec<String>,
+}
+
+type Following<'f> = Pin<Box<dyn Future<Output = (SpfNode, Option<Qualifier>)> + 'f>>;
+
+impl<'a> Walk<'a> {
+    /// Follows one record; gives it with what it says of everything else.
+    fn follow<'f>(&'f mut self, domain: String, text: String) -> Following<'f>
+    where
+        'a: 'f,
+    {
+        Box::pin(async move {
+            let mut node = SpfNode { domain: domain.clone(), record: Some(text.clone()), terms: Vec::new() };
+            let record = match SpfRecord::read(&text) {
+                Ok(record) => record,
+                Err(fault) => {
+                    self.faults.push(format!("{domain}: {fault}"));
+                    return (node, None);
+                }
+            };
+            self.path.push(domain.clone());
+            for directive in &record.directives {
+                let before = self.lookups;
+                let mut term = self.term(&domain, directive).await;
+                term.lookups = self.lookups - before;
+                node.terms.push(term);
+            }
+            let mut all = record.all();
+            if let (None, Some(target)) = (all, &record.redirect) {
+                let before = self.lookups;
+                let (mut term, below) = self.below(&format!("redirect={target}"), target, Kind::Redirect).await;
+                term.lookups = self.lookups - before;
+                all = below;
+                node.terms.push(term);
+            }
+            self.path.pop();
+            (node, all)
+        })
+    }
+
+    async fn term(&mut self, domain: &str, directive: &Directive) -> SpfTerm {
+        let qualifier = directive.qualifier;
+        let mut term = SpfTerm {
+            term: directive.text.clone(),
+            lookups: 0,
+            networks: Vec::new(),
+            record: None,
+            note: None,
+            kind: Kind::Open,
+        };
+        match &directive.mechanism {
+            Mechanism::All => term.kind = Kind::All(qualifier),
+            Mechanism::Network(network) => {
+                term.networks.push(network.to_string());
+                term.kind = Kind::Networks(qualifier, vec![*network]);
+            }
+            Mechanism::Include(target) => {
+                return self.below(&directive.text, target, Kind::Include(qualifier)).await.0;
+            }
+            Mechanism::A(host, v4, v6) => {
+                let host = host.as_deref().unwrap_or(domain);
+                if self.costs(host, &mut term) {
+                    let addresses = self.resolver.addresses(host).await;
+                    self.named(addresses, host, (*v4, *v6), qualifier, &mut term);
+                }
+            }
+            Mechanism::Mx(host, v4, v6) => {
+                let host = host.as_deref().unwrap_or(domain);
+                if self.costs(host, &mut term) {
+                    let addresses = self.exchangers(host, &mut term).await;
+                    self.named(addresses, host, (*v4, *v6), qualifier, &mut term);
+                }
+            }
+            Mechanism::Ptr(host) => {
+                if self.costs(host.as_deref().unwrap_or(domain), &mut term) {
+                    term.note = Some("depends on the sending address; RFC 7208 section 5.5 advises against ptr".into());
+                }
+            }
+            Mechanism::Exists(host) => {
+                if self.costs(host, &mut term) {
+                    match self.resolver.v4(host).await {
+                        Looked::Found(_) => term.kind = Kind::All(qualifier),
+                        Looked::Absent(_) => {
+                            self.void += 1;
+                            term.kind = Kind::Networks(qualifier, Vec::new());
+                        }
+                        Looked::Unchecked(why) => self.unchecked.push(format!("{host}: {why}")),
+                    }
+                }
+            }
+        }
+        term
+    }
+
+    /// Counts a lookup; false where there is nothing to ask: a macro, or a tree without end.
+    fn costs(&mut self, host: &str, term: &mut SpfTerm) -> bool {
+        self.lookups += 1;
+        if host.contains('%') {
+            term.note = Some("a macro: depends on the mail".to_owned());
+            return false;
+        }
+        if self.lookups > STOP {
+            term.note = Some("not followed: far too many lookups already".to_owned());
+            return false;
+        }
+        true
+    }
+
+    /// Takes addresses as networks of a term.
+    fn named(
+        &mut self,
+        addresses: Looked<Vec<IpAddr>>,
+        host: &str,
+        (v4, v6): (u8, u8),
+        qualifier: Qualifier,
+        term: &mut SpfTerm,
+    ) {
+        let addresses = match addresses {
+            Looked::Found(addresses) => addresses,
+            Looked::Absent(absence) => {
+                self.void += 1;
+                term.note = Some(format!("{host}: {}", absence.words()));
+                Vec::new()
+            }
+            Looked::Unchecked(why) => {
+                self.unchecked.push(format!("{host}: {why}"));
+                term.note = Some(why);
+                return;
+            }
+        };
+        let network = |ip: IpAddr| IpNet::new(ip, if ip.is_ipv4() { v4 } else { v6 }).ok().map(|net| net.trunc());
+        let networks: Vec<IpNet> = addresses.into_iter().filter_map(network).collect();
+        term.networks = networks.iter().map(ToString::to_string).collect();
+        term.kind = Kind::Networks(qualifier, networks);
+    }
+
+    async fn exchangers(&mut self, host: &str, term: &mut SpfTerm) -> Looked<Vec<IpAddr>> {
+        let hosts = match self.resolver.mx(host).await {
+            Looked::Found(hosts) => hosts,
+            Looked::Absent(absence) => return Looked::Absent(absence),
+            Looked::Unchecked(why) => return Looked::Unchecked(why),
+        };
+        if hosts.len() > HOSTS {
+            self.faults.push(format!("`{}` has {} hosts, {HOSTS} are allowed", term.term, hosts.len()));
+        }
+        let asked = hosts.iter().take(HOSTS).filter(|(_, name)| !name.is_empty());
+        let answers = futures::future::join_all(asked.map(|(_, name)| self.resolver.addresses(name))).await;
+        let mut addresses = Vec::new();
+        for answer in answers {
+            match answer {
+                Looked::Found(some) => addresses.extend(some),
+                Looked::Absent(_) => {}
+                Looked::Unchecked(why) => return Looked::Unchecked(why),
+            }
+        }
+        if addresses.is_empty() { Looked::Absent(Absence::NoData) } else { Looked::Found(addresses) }
+    }
+
+    /// Follows an include or redirect.
+    async fn below(&mut self, text: &str, target: &str, kind: Kind) -> (SpfTerm, Option<Qualifier>) {
+        let mut term = SpfTerm {
+            term: text.to_owned(),
+            lookups: 0,
+            networks: Vec::new(),
+            record: None,
+            note: None,
+            kind: Kind::Open,
+        };
+        if !self.costs(target, &mut term) {
+            return (term, None);
+        }
+        let target = crate::parse::domain_name(target).into_owned();
+        if self.path.contains(&target) {
+            self.faults.push(format!("{target} includes itself"));
+            term.note = Some("a circle".to_owned());
+            return (term, None);
+        }
+        match record_of(self.resolver, &target).await {
+            Looked::Found(Ok(record)) => {
+                term.kind = kind;
+                let (below, all) = self.follow(target, record).await;
+                term.record = Some(below);
+                return (term, all);
+            }
+            Looked::Found(Err(several)) => self.faults.push(format!("{target} has {} SPF records", several.len())),
+            // RFC 7208 section 5.2: an include of nothing is a permerror.
+            Looked::Absent(absence) => {
+                self.void += 1;
+                self.faults.push(format!("{target} has no SPF record: {}", absence.words()));
+                term.note = Some(absence.words().to_owned());
+            }
+            Looked::Unchecked(why) => {
+                self.unchecked.push(format!("{target}: {why}"));
+                term.note = Some(why);
+            }
+        }
+        (term, None)
+    }
+}
