@@ -130,7 +130,7 @@ fn what_is_missing_is_listed_never_made_up() {
     for part in 1..=10 {
         assert!(text.contains(&format!("\n## {part}. ")), "part {part}");
     }
-    assert!(text.contains("could not check: not collected"));
+    assert!(text.contains("run: dmarcase check northwind.example --ip 192.0.2.10 |"));
     assert!(text.contains("not stated"));
     let (_, template, _) = run(store(), &["case", "--facts-template"]);
     let folder = tempfile::tempdir().unwrap();

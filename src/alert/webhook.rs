@@ -33,13 +33,19 @@ pub(super) fn post(config: &Webhook, payload: &Payload<'_>) -> Result<(), AlertE
         Some(secret) => Some(signature(secret.read()?.expose_secret().as_bytes(), &body)),
         None => None,
     };
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(TRY_TIME)).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(TRY_TIME))
+        // A redirected POST becomes a GET, which tells nobody anything.
+        .max_redirects(0)
+        .build()
+        .into();
     let attempt = || {
         let mut request = agent.post(&config.url).header("Content-Type", "application/json");
         if let Some(signed) = &signed {
             request = request.header("X-Dmarcase-Signature", signed);
         }
-        request.send(body.as_slice()).map(|_| ())
+        let status = request.send(body.as_slice())?.status();
+        if status.is_success() { Ok(()) } else { Err(ureq::Error::StatusCode(status.as_u16())) }
     };
     let policy = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))

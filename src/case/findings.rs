@@ -1,10 +1,14 @@
-//! Part 6: the newest finding of each check that the store holds. What was not checked is said so, never made up.
+//! Part 6: what the newest check of each subject found. What was not checked is said so, with the command that checks it.
 
 use duckdb::Connection;
 
 use super::evidence::{one_line, time};
-use super::types::{DnsPart, FindingRow, LookupRow};
+use super::types::{Case, DnsPart, FindingRow, LookupRow, Missing};
 use super::{CaseError, Facts, list_of};
+use crate::evidence::quoted;
+
+/// Days after which a check is too old to speak for today.
+const FRESH_DAYS: i64 = 14;
 
 /// Asks the findings on the domain, the addresses and the domains of the envelope sender.
 pub(super) fn findings(
@@ -14,16 +18,21 @@ pub(super) fn findings(
     envelope_from: &[String],
     facts: &Facts,
 ) -> Result<DnsPart, CaseError> {
-    let mut subjects: Vec<String> = vec![domain.to_owned()];
-    subjects.extend(ips.iter().cloned());
-    subjects.extend(envelope_from.iter().filter(|name| *name != "<>").cloned());
-    subjects.extend(facts.helo.clone());
-    subjects.sort();
-    subjects.dedup();
+    let mut domains: Vec<String> = vec![domain.to_owned()];
+    domains.extend(envelope_from.iter().filter(|name| *name != "<>").cloned());
+    domains.sort();
+    domains.dedup();
+    let subjects: Vec<String> = domains.iter().chain(ips).cloned().collect();
+    // A subject's own check says most of it, then the check of the case's domain, then the newest that touched it. One
+    // check counts whole: a defect that a later one does not name any more is mended.
     let sql = format!(
-        "SELECT kind, subject, name, arg_max(state, found_at), arg_max(detail, found_at), epoch_us(max(found_at))
-         FROM finding WHERE subject IN ({}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        list_of(&subjects)
+        "SELECT kind, subject, name, state, severity, gap, remedy, detail, epoch_us(found_at) FROM finding
+         WHERE kind IN ('dns', 'blocklist') AND subject IN ({})
+         QUALIFY rank() OVER (PARTITION BY kind, subject ORDER BY coalesce(\"domain\" = subject, false) DESC,
+            coalesce(\"domain\" = {}, false) DESC, found_at DESC) = 1
+         ORDER BY kind DESC, subject, CASE state WHEN 'defect' THEN 0 WHEN 'could-not-check' THEN 1 ELSE 2 END, name",
+        list_of(&subjects),
+        quoted(domain)
     );
     let mut part = DnsPart { sql: one_line(&sql), helo: facts.helo.clone(), ..DnsPart::default() };
     let mut statement = connection.prepare(&sql)?;
@@ -34,21 +43,30 @@ pub(super) fn findings(
             subject: row.get(1)?,
             name: row.get(2)?,
             state: row.get(3)?,
-            detail: row.get(4)?,
-            found_at: time(row, 5)?,
+            severity: row.get(4)?,
+            gap: row.get(5)?,
+            remedy: row.get(6)?,
+            detail: row.get(7)?,
+            found_at: time(row, 8)?,
         });
     }
-    // Subjects that nobody looked at.
+    let looked = |part: &DnsPart, kind: &str, subject: &str| {
+        part.findings.iter().any(|finding| finding.kind == kind && finding.subject == *subject)
+    };
     for subject in &subjects {
-        if !part.findings.iter().any(|finding| finding.subject == *subject) {
-            part.findings.push(FindingRow {
-                kind: "dns".to_owned(),
-                subject: subject.clone(),
-                name: "all checks".to_owned(),
-                state: "not-checked".to_owned(),
-                detail: None,
-                found_at: None,
-            });
+        if !looked(&part, "dns", subject) {
+            part.findings.push(not_checked("dns", subject, "DNS"));
+        }
+    }
+    for subject in ips {
+        if !looked(&part, "blocklist", subject) {
+            part.findings.push(not_checked("blocklist", subject, "blocklists"));
+        }
+        if let Some(helo) = &facts.helo {
+            let name = format!("HELO {helo}");
+            if !part.findings.iter().any(|finding| finding.subject == *subject && finding.name == name) {
+                part.findings.push(not_checked("dns", subject, &name));
+            }
         }
     }
     part.lookups = facts
@@ -62,4 +80,55 @@ pub(super) fn findings(
         })
         .collect();
     Ok(part)
+}
+
+fn not_checked(kind: &str, subject: &str, name: &str) -> FindingRow {
+    FindingRow {
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        name: name.to_owned(),
+        state: "not-checked".to_owned(),
+        severity: None,
+        gap: None,
+        remedy: None,
+        detail: None,
+        found_at: None,
+    }
+}
+
+/// The command that checks a subject of the case.
+pub(super) fn command(case: &Case, subject: &str) -> String {
+    let request = &case.request;
+    if subject != request.domain && !request.ips.iter().any(|ip| ip == subject) {
+        return format!("dmarcase check {subject} --no-blocklists");
+    }
+    let ips: String = request.ips.iter().map(|ip| format!(" --ip {ip}")).collect();
+    let helo = request.helo.as_ref().map_or_else(String::new, |helo| format!(" --helo {helo}"));
+    format!("dmarcase check {}{ips}{helo}", request.domain)
+}
+
+/// The checks that are missing or too old, and the commands that make them.
+pub(super) fn missing(case: &Case) -> Vec<Missing> {
+    let mut missing: Vec<Missing> = Vec::new();
+    let mut say = |what: String, subject: &str| {
+        let how = format!("`{}`", command(case, subject));
+        match missing.iter_mut().find(|one| one.how == how) {
+            Some(one) if !one.what.contains(&what) => one.what = format!("{}; {what}", one.what),
+            Some(_) => {}
+            None => missing.push(Missing { what, how }),
+        }
+    };
+    for one in &case.dns.findings {
+        let at = one.found_at.map(|at| at.date_naive());
+        let what = match one.state.as_str() {
+            "not-checked" => format!("{} of {}", one.name, one.subject),
+            "could-not-check" => format!("{} of {} (could not be checked)", one.name, one.subject),
+            _ => match at.filter(|day| (case.method.as_of - *day).num_days() > FRESH_DAYS) {
+                Some(day) => format!("a fresh check of {} (the newest is of {day})", one.subject),
+                None => continue,
+            },
+        };
+        say(what, &one.subject);
+    }
+    missing
 }

@@ -1,6 +1,7 @@
 //! Part 8: what the other side could raise, before it does; and the evidence that is not there.
 
 use super::evidence::SAMPLES;
+use super::findings;
 use super::types::{Case, Missing, WeakPoint};
 use crate::evidence::Severity as Share;
 use crate::query::{GapRow, QueryError, Severity};
@@ -228,6 +229,10 @@ fn identity(case: &Case, points: &mut Vec<WeakPoint>) {
             finding.detail.as_deref().unwrap_or("defect"),
             finding.found_at.map_or_else(String::new, |at| format!(" ({})", at.format("%Y-%m-%d %H:%M UTC")))
         );
+        // What the gaps say already is not said twice.
+        if finding.gap.as_ref().is_some_and(|gap| points.iter().any(|one| one.id == *gap)) {
+            continue;
+        }
         let (id, name, remedy) = if finding.kind == "blocklist" {
             (
                 "C20",
@@ -235,9 +240,14 @@ fn identity(case: &Case, points: &mut Vec<WeakPoint>) {
                 "resolve the listing first: a public listing is a broader problem than one gateway",
             )
         } else {
-            ("C21", "dns-defect", "mend the record, then look it up again")
+            ("C21", "dns-defect", finding.remedy.as_deref().unwrap_or("mend the record, then look it up again"))
         };
-        points.push(point(id, name, Severity::High, text, remedy));
+        let severity = match finding.severity.as_deref() {
+            Some("notice") => Severity::Notice,
+            Some("warn") => Severity::Warn,
+            _ => Severity::High,
+        };
+        points.push(point(id, name, severity, text, remedy));
     }
     for lookup in case.dns.lookups.iter().filter(|lookup| lookup.listed) {
         let text = format!("the page of {} said `{}` on {}", lookup.gateway, lookup.result, lookup.checked_at);
@@ -299,18 +309,9 @@ pub(super) fn missing(case: &Case, reports: Option<&QueryError>) -> Vec<Missing>
     say(request.platform.is_none(), "the sending platform", &facts("platform"));
     say(request.ip_kind.is_none(), "whether the address is dedicated or shared", &facts("ip_kind"));
     say(request.helo.is_none(), "the HELO name of the sending host", &facts("helo"));
-    let unchecked = case.dns.findings.iter().any(|finding| finding.state == "not-checked");
-    say(
-        unchecked,
-        "DNS and blocklist checks of all parts of the case",
-        "could not check: this version makes no live lookups; look them up (dig, the blocklists' own pages) and attach the dated answers",
-    );
-    let blocklists = case.dns.findings.iter().any(|finding| finding.kind == "blocklist");
-    say(
-        !blocklists,
-        "blocklist state of the sending address",
-        "could not check: this version makes no live lookups; look them up (dig, the blocklists' own pages) and attach the dated answers",
-    );
+    for one in findings::missing(case) {
+        say(true, &one.what, &one.how);
+    }
     say(
         !case.dns.lookups.iter().any(|lookup| lookup.gateway == request.gateway),
         &format!("what the public lookup page of {} says", request.gateway_name),

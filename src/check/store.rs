@@ -18,8 +18,8 @@ pub fn remember(connection: &Connection, checked: &Checked) -> duckdb::Result<()
 fn write(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {
     let at = checked.checked_at.to_rfc3339();
     let mut statement = connection.prepare(
-        "INSERT INTO finding (found_at, kind, subject, name, state, detail, severity, gap, remedy)
-         VALUES (?::TIMESTAMPTZ, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO finding (found_at, kind, subject, name, state, detail, severity, gap, remedy, \"domain\")
+         VALUES (?::TIMESTAMPTZ, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     for one in &checked.findings {
         let severity = one.severity.map(crate::query::Severity::word);
@@ -33,7 +33,8 @@ fn write(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {
             found,
             severity,
             one.gap,
-            one.remedy
+            one.remedy,
+            checked.domain
         ])?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Context, Exit};
 use crate::dns::Resolver;
 use crate::enrich::{Databases, EnrichAnswer, Enriched, Named, Waiting, keep, names, waiting};
-use crate::query::day;
+use crate::query::DayArgs;
 use crate::senders;
 use crate::store::{Access, Store};
 
@@ -58,10 +58,8 @@ pub(super) fn run(context: &Context, args: &EnrichArgs) -> anyhow::Result<Exit> 
     if resolver.is_none() && databases.is_empty() {
         bail!("there is nothing to enrich from: leave out --no-dns, or name a database with --mmdb FILE");
     }
-    let older_than = match &args.refresh {
-        Some(text) => day(text, context.today)?.and_time(NaiveTime::MIN).and_utc(),
-        None => DateTime::UNIX_EPOCH,
-    };
+    let refresh = DayArgs { since: args.refresh.clone(), ..DayArgs::default() }.days(context.today)?.since;
+    let older_than = refresh.map_or(DateTime::UNIX_EPOCH, |day| day.and_time(NaiveTime::MIN).and_utc());
     let store = context.read()?;
     let sources: u64 = store.connection().query_row("SELECT count(*) FROM source", [], |row| row.get(0))?;
     let all = waiting(store.connection(), resolver.is_some(), !databases.is_empty(), older_than)?;

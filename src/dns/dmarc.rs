@@ -165,7 +165,7 @@ fn organisation(domain: &str, steps: &[(String, Looked<AtName>)]) -> String {
         let label = below.and_then(|rest| rest.rsplit('.').next()).unwrap_or_default();
         return format!("{label}.{name}");
     }
-    records().last().map_or_else(|| domain.to_owned(), |(name, _)| name.clone())
+    records().next_back().map_or_else(|| domain.to_owned(), |(name, _)| name.clone())
 }
 
 fn policy(domain: &str, org: &str, steps: &[(String, Looked<AtName>)]) -> Looked<(String, DmarcRecord)> {
@@ -174,11 +174,11 @@ fn policy(domain: &str, org: &str, steps: &[(String, Looked<AtName>)]) -> Looked
     let mut absence = Absence::NoData;
     for wanted in [domain, org, suffix] {
         match steps.iter().find(|(name, _)| name == wanted).map(|(_, answer)| answer) {
-            Some(Looked::Found(AtName::One(record))) => {
-                // A public suffix speaks only where it says that it is one.
-                if wanted == domain || wanted == org || record.psd.as_deref() == Some("y") {
-                    return Looked::Found((wanted.to_owned(), DmarcRecord::clone(record)));
-                }
+            // A public suffix speaks only where it says that it is one.
+            Some(Looked::Found(AtName::One(record)))
+                if wanted == domain || wanted == org || record.psd.as_deref() == Some("y") =>
+            {
+                return Looked::Found((wanted.to_owned(), DmarcRecord::clone(record)));
             }
             Some(Looked::Unchecked(why)) => return Looked::Unchecked(why.clone()),
             Some(Looked::Absent(none)) if wanted == domain => absence = *none,

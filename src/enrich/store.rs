@@ -43,18 +43,18 @@ pub fn waiting(
 
 const TABLE: &str = "
     CREATE OR REPLACE TEMP TABLE enriched (source_no UINTEGER, asked BOOLEAN, ptr VARCHAR, ptr_confirmed BOOLEAN,
-        located BOOLEAN, network VARCHAR, as_number UINTEGER, as_name VARCHAR, country VARCHAR)";
+        network VARCHAR, as_number UINTEGER, as_name VARCHAR, country VARCHAR)";
 
-// What could not be checked stays as it was, also in time: the next run asks again.
+// What could not be checked stays as it was, also in time: the next run asks again. So does what no database knows.
 const UPDATE: &str = "
     UPDATE source SET
         ptr = CASE WHEN e.asked THEN e.ptr ELSE source.ptr END,
         ptr_confirmed = CASE WHEN e.asked THEN e.ptr_confirmed ELSE source.ptr_confirmed END,
         enriched_at = CASE WHEN e.asked THEN ?::TIMESTAMPTZ ELSE source.enriched_at END,
-        network = CASE WHEN e.located THEN e.network ELSE source.network END,
-        as_number = CASE WHEN e.located THEN e.as_number ELSE source.as_number END,
-        as_name = CASE WHEN e.located THEN e.as_name ELSE source.as_name END,
-        country = CASE WHEN e.located THEN e.country ELSE source.country END
+        network = coalesce(e.network, source.network),
+        as_number = coalesce(e.as_number, source.as_number),
+        as_name = coalesce(e.as_name, source.as_name),
+        country = coalesce(e.country, source.country)
     FROM enriched e WHERE source.source_no = e.source_no";
 
 const RENAMED: &str = "
@@ -89,7 +89,6 @@ fn write(connection: &Connection, batch: &[Enriched], at: DateTime<Utc>) -> Resu
             asked,
             ptr,
             confirmed,
-            one.place.is_some(),
             place.network,
             place.as_number,
             place.as_name,

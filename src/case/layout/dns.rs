@@ -1,6 +1,7 @@
 //! Part 6: DNS and identity.
 
 use super::super::document::Section;
+use super::super::findings::command;
 use super::super::types::Case;
 use super::{sql, utc};
 
@@ -15,12 +16,13 @@ pub(super) fn dns(case: &Case) -> Section {
                 vec![
                     finding.subject.clone(),
                     finding.name.clone(),
-                    match finding.state.as_str() {
-                        "not-checked" => "could not check: not collected".to_owned(),
-                        "could-not-check" => "could not check".to_owned(),
-                        state => state.to_owned(),
+                    match (finding.state.as_str(), &finding.severity) {
+                        ("not-checked", _) => "not checked".to_owned(),
+                        ("could-not-check", _) => "could not check".to_owned(),
+                        ("defect", Some(severity)) => format!("defect ({severity})"),
+                        (state, _) => state.to_owned(),
                     },
-                    finding.detail.clone().unwrap_or_else(|| "look it up and attach the dated answer".to_owned()),
+                    finding.detail.clone().unwrap_or_else(|| format!("run: {}", command(case, &finding.subject))),
                     finding.found_at.map_or_else(|| "–".to_owned(), utc),
                 ]
             })

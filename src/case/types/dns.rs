@@ -28,6 +28,12 @@ pub struct FindingRow {
     pub name: String,
     /// ok, defect, could-not-check, or not-checked where the store has no finding.
     pub state: String,
+    /// notice, warn or high, for a defect.
+    pub severity: Option<String>,
+    /// The gap that a defect shows.
+    pub gap: Option<String>,
+    /// What to do about a defect.
+    pub remedy: Option<String>,
     /// The raw answer.
     pub detail: Option<String>,
     /// When.

@@ -72,7 +72,7 @@ impl SpfRecord {
         for term in text.get(6..).unwrap_or_default().split(' ').filter(|term| !term.is_empty()) {
             match modifier(term) {
                 Some(("redirect", value)) if record.redirect.is_none() => record.redirect = Some(value.to_owned()),
-                Some((name @ ("redirect" | "exp"), _)) if name == "redirect" => {
+                Some(("redirect", _)) => {
                     return Err("`redirect` stands twice".to_owned());
                 }
                 // Unknown modifiers are to be ignored (section 6).

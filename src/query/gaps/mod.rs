@@ -3,6 +3,7 @@
 //! One scan makes `flow`; every gap about mail is summed from it. A gap has one row a policy domain.
 
 mod definitions;
+mod dns;
 mod mail;
 mod names;
 mod policy;
@@ -119,6 +120,7 @@ pub fn gaps(connection: &Connection, scope: &Scope, expected: Expected<'_>) -> R
     found.extend(results::findings(connection, scope, &names, &policies)?);
     found.extend(reports::findings(connection, scope, expected.domains)?);
     found.extend(senders::findings(connection, &names, &senders, expected.gaps)?);
+    dns::add(connection, scope, &mut found)?;
     let mut rows: Vec<GapRow> = found.into_iter().filter_map(|finding| row(finding, &names)).collect();
     rows.sort_by(|a, b| {
         let key = |row: &GapRow| (std::cmp::Reverse(row.severity), std::cmp::Reverse(row.messages), row.gap);
