@@ -22,6 +22,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["rates", "--by", "selector"],
     &["senders"],
     &["gaps"],
+    &["simulate", "--p", "reject"],
     &["trend"],
     &["status"],
 ];

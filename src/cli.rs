@@ -70,6 +70,8 @@ pub enum Command {
     Senders(commands::SendersArgs),
     /// The policy gaps, worst first, each with its evidence and its remedy
     Gaps(commands::GapsArgs),
+    /// What a stricter policy would have done to the mail, by sender, and whether the domain is ready for it
+    Simulate(commands::SimulateArgs),
     /// Day by day, and what changed beyond rhythm and chance
     Trend(commands::TrendArgs),
     /// Show one report, whole

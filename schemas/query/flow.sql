@@ -2,7 +2,7 @@
 -- questions tell apart. {records} is the condition of the scope on `record r`.
 CREATE OR REPLACE TEMP TABLE flow AS
 WITH g AS (
-    SELECT r.policy_domain, r.stream, r.source, r.disposition, r.dkim_aligned, r.spf_aligned, r.reason,
+    SELECT r.policy_domain, r.stream, r.source, r.policy, r.disposition, r.dkim_aligned, r.spf_aligned, r.reason,
         coalesce(sum(r.messages), 0)::BIGINT AS messages, min(r.report_day) AS first_day, max(r.report_day) AS last_day,
         count(*) AS records,
         -- A DMARC fail that got less than its policy asks, and no reason given. RFC 9990's `pass` counts as none.

@@ -18,6 +18,7 @@ mod report;
 mod retry;
 mod schemas;
 mod senders;
+mod simulate;
 mod sql;
 mod status;
 mod trend;
@@ -49,6 +50,7 @@ pub use report::ReportArgs;
 pub use retry::RetryArgs;
 pub use schemas::{SchemasArgs, schemas};
 pub use senders::{SendersArgs, SendersCommand};
+pub use simulate::SimulateArgs;
 pub use sql::SqlArgs;
 pub use status::StatusArgs;
 pub use trend::TrendArgs;
@@ -162,6 +164,7 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Gaps(args) => gaps::run(&context, &args),
         Command::Trend(args) => trend::run(&context, &args),
         Command::Senders(args) => senders::run(&context, &args),
+        Command::Simulate(args) => simulate::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),
         Command::Case(args) => case::run(&context, &args),

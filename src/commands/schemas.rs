@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::check::Checked;
 use crate::enrich::EnrichAnswer;
 use crate::evidence::DeliverySummary;
-use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Status, Trend};
+use crate::query::{Definition, Gaps, Rates, ReportView, Senders, Simulation, Status, Trend};
 
 /// Arguments of `schemas`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("report", schema_for!(ReportView)),
         ("senders", schema_for!(Senders)),
         ("senders-approve", schema_for!(ApproveAnswer)),
+        ("simulate", schema_for!(Simulation)),
         ("status", schema_for!(Status)),
         ("trend", schema_for!(Trend)),
     ]

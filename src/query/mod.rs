@@ -4,10 +4,12 @@ mod export;
 mod flow;
 mod gaps;
 mod ledger_entry;
+mod policy;
 mod rates;
 mod report;
 mod scope;
 mod senders;
+mod simulate;
 mod sql;
 mod status;
 mod trend;
@@ -20,6 +22,9 @@ pub use report::{ReportView, report};
 pub use scope::{DayArgs, Days, PeriodArgs, QueryError, Scope, Span};
 pub use senders::{
     NamedSender, SenderRow, Senders, TakenOver, Unknown, named_sender, remember_senders, senders, taken_over,
+};
+pub use simulate::{
+    AskedPolicy, Effect, Judged, Level, Mode, ReadinessWeek, SimulatedDomain, SimulatedSender, Simulation, simulate,
 };
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};

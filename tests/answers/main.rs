@@ -5,6 +5,7 @@
 mod gaps;
 mod plant;
 mod sample;
+mod simulate;
 
 #[path = "../story/mod.rs"]
 mod story;

@@ -77,6 +77,7 @@ fn answers_keep_to_their_schemas() {
         ("senders", world.json(&["senders"])),
         ("senders-approve", world.json(&["senders", "approve", "crm-suite.example"])),
         ("gaps", world.json(&["gaps"])),
+        ("simulate", world.json(&["simulate", "--p", "reject", "--pct", "50"])),
         ("trend", world.json(&["trend"])),
     ];
     for (name, answer) in answers {

@@ -11,6 +11,7 @@ mod inspect;
 mod rates;
 mod report;
 mod senders;
+mod simulate;
 mod status;
 mod trend;
 

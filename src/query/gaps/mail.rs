@@ -6,8 +6,8 @@ use duckdb::Connection;
 
 use super::super::QueryError;
 use super::names::{Names, Tally};
-use super::policy::Policy;
 use super::{Finding, Severity, some};
+use crate::query::policy::Policy;
 use crate::query::share;
 use crate::words::{count, percent};
 

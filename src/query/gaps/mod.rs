@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::names::Names;
+use super::policy::policies;
 use super::senders::sums;
 use super::{QueryError, Scope, flow, share};
 use crate::config::{DomainRule, GapsConfig};
@@ -113,7 +114,7 @@ pub fn gaps(connection: &Connection, scope: &Scope, expected: Expected<'_>) -> R
     flow::flow(connection, scope)?;
     let senders = sums(connection)?;
     let names = Names::read(connection, &senders)?;
-    let policies = policy::policies(connection, scope)?;
+    let policies = policies(connection, scope)?;
     let mut found = policy::findings(&policies, expected.domains);
     found.extend(policy::flapping(connection, scope)?);
     found.extend(mail::findings(connection, &names, &policies)?);

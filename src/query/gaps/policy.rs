@@ -2,23 +2,11 @@
 
 use duckdb::Connection;
 
+use super::super::policy::Policy;
 use super::super::{QueryError, Scope};
 use super::{Finding, Severity};
 use crate::config::DomainRule;
 use crate::parse::domain_name;
-
-// What most reports of a domain's last two days say, value by value: one reporter with a stale record or of another
-// schema (RFC 9990 has no pct, RFC 7489 no t and np) does not speak for the domain.
-const POLICIES: &str = "
-WITH last AS (
-    SELECT policy_domain_no, max(report_day) AS day FROM report p WHERE {reports} GROUP BY policy_domain_no
-)
-SELECT r.policy_domain, r.policy_domain_no, mode(r.p), coalesce(mode(coalesce(r.sp, r.p)), mode(r.p)), mode(r.np), mode(r.pct),
-    coalesce(mode(r.testing), false), coalesce(mode(r.adkim), 'r'), coalesce(mode(r.aspf), 'r'),
-    count(DISTINCT lower(r.reporter))::UBIGINT
-FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day >= last.day - 1
-WHERE {reports_r} AND r.policy_domain IS NOT NULL
-GROUP BY r.policy_domain, r.policy_domain_no ORDER BY r.policy_domain";
 
 const FLAPPING: &str = "
 WITH modal AS (
@@ -31,52 +19,8 @@ SELECT policy_domain, (count(*) FILTER (WHERE policy <> previous))::UBIGINT AS c
     array_to_string(list_sort(list(DISTINCT policy)), ', ')
 FROM step GROUP BY policy_domain HAVING changes >= 3 ORDER BY policy_domain";
 
-/// The policy of one domain, as most of its newest reports say.
-#[derive(Clone, Debug)]
-pub(super) struct Policy {
-    pub(super) domain: String,
-    pub(super) number: u32,
-    p: Option<String>,
-    pub(super) sp: Option<String>,
-    np: Option<String>,
-    pct: Option<u8>,
-    testing: bool,
-    pub(super) strict_dkim: bool,
-    pub(super) strict_spf: bool,
-    reporters: u64,
-}
-
-impl Policy {
-    /// Returns whether the domain asks for rejection.
-    pub(super) fn rejects(&self) -> bool {
-        self.p.as_deref() == Some("reject")
-    }
-}
-
 fn rank(word: Option<&str>) -> Option<u8> {
     crate::parse::PolicyWord::from_word(word?).map(crate::parse::PolicyWord::number)
-}
-
-/// Reads the policy of each domain of the scope.
-pub(super) fn policies(connection: &Connection, scope: &Scope) -> Result<Vec<Policy>, QueryError> {
-    let sql = POLICIES.replace("{reports_r}", &scope.of_reports("r.")).replace("{reports}", &scope.of_reports("p."));
-    let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map([], |row| {
-        let strict = |column| row.get::<_, String>(column).map(|word| word == "s");
-        Ok(Policy {
-            domain: row.get(0)?,
-            number: row.get(1)?,
-            p: row.get(2)?,
-            sp: row.get(3)?,
-            np: row.get(4)?,
-            pct: row.get(5)?,
-            testing: row.get(6)?,
-            strict_dkim: strict(7)?,
-            strict_spf: strict(8)?,
-            reporters: row.get(9)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Finds the gaps that the policies themselves show.

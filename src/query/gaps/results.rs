@@ -6,8 +6,8 @@ use duckdb::Connection;
 
 use super::super::{QueryError, Scope};
 use super::names::Names;
-use super::policy::Policy;
 use super::{Finding, Severity, mail, some};
+use crate::query::policy::Policy;
 use crate::query::share;
 use crate::words::{count, percent};
 

@@ -1,0 +1,136 @@
+//! The policy that is asked for, and what it makes of the one that a domain publishes.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::query::policy::Policy;
+
+/// What a policy asks receivers to do with failing mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Nothing.
+    None,
+    /// To treat it as suspicious.
+    Quarantine,
+    /// To refuse it.
+    Reject,
+}
+
+/// An alignment mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, clap::ValueEnum)]
+pub enum Mode {
+    /// Relaxed: the organisational domains must be the same.
+    #[serde(rename = "r")]
+    #[value(name = "r", alias = "relaxed")]
+    Relaxed,
+    /// Strict: the domains must be the same.
+    #[serde(rename = "s")]
+    #[value(name = "s", alias = "strict")]
+    Strict,
+}
+
+/// The tags that are asked for; the others stay as published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AskedPolicy {
+    /// Policy of the domain.
+    pub p: Option<Level>,
+    /// Policy of its subdomains.
+    pub sp: Option<Level>,
+    /// DKIM alignment.
+    pub adkim: Option<Mode>,
+    /// SPF alignment.
+    pub aspf: Option<Mode>,
+    /// Part of the failing mail that the policy is asked for, percent.
+    pub pct: Option<u8>,
+}
+
+impl Level {
+    /// Returns the word of the standards.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Quarantine => "quarantine",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// Returns the number in the store.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    fn read(word: Option<&str>) -> Self {
+        match word {
+            Some("reject") => Self::Reject,
+            Some("quarantine") => Self::Quarantine,
+            _ => Self::None,
+        }
+    }
+}
+
+/// One policy, with every default filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tags {
+    pub(super) p: Level,
+    pub(super) sp: Level,
+    pub(super) strict_dkim: bool,
+    pub(super) strict_spf: bool,
+    pub(super) pct: u8,
+    pub(super) testing: bool,
+}
+
+impl fmt::Display for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p={}", self.p.word())?;
+        if self.sp != self.p {
+            write!(f, "; sp={}", self.sp.word())?;
+        }
+        for (tag, strict) in [("adkim", self.strict_dkim), ("aspf", self.strict_spf)] {
+            if strict {
+                write!(f, "; {tag}=s")?;
+            }
+        }
+        if self.pct < 100 {
+            write!(f, "; pct={}", self.pct)?;
+        }
+        f.write_str(if self.testing { "; t=y" } else { "" })
+    }
+}
+
+/// The policy of a domain now and then.
+#[derive(Clone, Debug)]
+pub(super) struct Both {
+    pub(super) domain: String,
+    pub(super) now: Tags,
+    pub(super) then: Tags,
+}
+
+impl Both {
+    /// Works out what the asked tags make of a published policy. `sp` follows `p` where it does so now; sampling and
+    /// testing end, unless they are asked for.
+    pub(super) fn new(published: Policy, asked: &AskedPolicy) -> Self {
+        let p = Level::read(published.p.as_deref());
+        let now = Tags {
+            p,
+            sp: published.sp.as_deref().map_or(p, |word| Level::read(Some(word))),
+            strict_dkim: published.strict_dkim,
+            strict_spf: published.strict_spf,
+            pct: published.pct.unwrap_or(100),
+            testing: published.testing,
+        };
+        let p = asked.p.unwrap_or(now.p);
+        let strict = |asked: Option<Mode>, now: bool| asked.map_or(now, |mode| mode == Mode::Strict);
+        let then = Tags {
+            p,
+            sp: asked.sp.unwrap_or(if now.sp == now.p { p } else { now.sp }),
+            strict_dkim: strict(asked.adkim, now.strict_dkim),
+            strict_spf: strict(asked.aspf, now.strict_spf),
+            pct: asked.pct.unwrap_or(100),
+            testing: false,
+        };
+        Self { domain: published.domain, now, then }
+    }
+}
