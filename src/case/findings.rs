@@ -107,28 +107,34 @@ pub(super) fn command(case: &Case, subject: &str) -> String {
     format!("dmarcase check {}{ips}{helo}", request.domain)
 }
 
-/// The checks that are missing or too old, and the commands that make them.
+/// The checks that are missing, too old or without an answer, and the commands that make them.
 pub(super) fn missing(case: &Case) -> Vec<Missing> {
     let mut missing: Vec<Missing> = Vec::new();
-    let mut say = |what: String, subject: &str| {
-        let how = format!("`{}`", command(case, subject));
-        match missing.iter_mut().find(|one| one.how == how) {
-            Some(one) if !one.what.contains(&what) => one.what = format!("{}; {what}", one.what),
-            Some(_) => {}
-            None => missing.push(Missing { what, how }),
+    let as_of = case.method.as_of;
+    let age = |one: &FindingRow| one.found_at.map(|at| (as_of - at.date_naive()).num_days());
+    for (state, words) in
+        [("not-checked", "not checked"), ("could-not-check", "could not be checked"), ("", "checked long ago")]
+    {
+        let wanted = case.dns.findings.iter().filter(|one| match state {
+            "" => !one.state.contains("check") && age(one).is_some_and(|days| days > FRESH_DAYS),
+            state => one.state == state,
+        });
+        // One line a command.
+        let mut commands: Vec<(String, Vec<String>)> = Vec::new();
+        for one in wanted {
+            let what = match one.found_at.filter(|_| state.is_empty()) {
+                Some(at) => format!("{} ({})", one.subject, at.format("%Y-%m-%d")),
+                None => format!("{} of {}", one.name, one.subject),
+            };
+            let how = format!("`{}`", command(case, &one.subject));
+            match commands.iter_mut().find(|(other, _)| *other == how) {
+                Some((_, list)) if list.contains(&what) => {}
+                Some((_, list)) => list.push(what),
+                None => commands.push((how, vec![what])),
+            }
         }
-    };
-    for one in &case.dns.findings {
-        let at = one.found_at.map(|at| at.date_naive());
-        let what = match one.state.as_str() {
-            "not-checked" => format!("{} of {}", one.name, one.subject),
-            "could-not-check" => format!("{} of {} (could not be checked)", one.name, one.subject),
-            _ => match at.filter(|day| (case.method.as_of - *day).num_days() > FRESH_DAYS) {
-                Some(day) => format!("a fresh check of {} (the newest is of {day})", one.subject),
-                None => continue,
-            },
-        };
-        say(what, &one.subject);
+        let line = |(how, list): (String, Vec<String>)| Missing { what: format!("{words}: {}", list.join(", ")), how };
+        missing.extend(commands.into_iter().map(line));
     }
     missing
 }

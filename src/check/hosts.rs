@@ -18,7 +18,10 @@ pub(super) struct HostsFound {
 pub(super) async fn hosts(resolver: &Resolver, subject: &Subject, gateways: &Gateways) -> HostsFound {
     let transport = async { tokio::join!(policy_of(resolver, subject, STS), policy_of(resolver, subject, TLS_RPT)) };
     let addresses = async {
-        let all = subject.ips.iter().map(|one| address(resolver, one.ip, subject.helo.as_deref()));
+        let all = subject.ips.iter().map(|one| {
+            let stated = subject.helo.iter().find(|(ip, _)| *ip == one.ip);
+            address(resolver, one.ip, stated.map(|(_, name)| name.as_str()))
+        });
         futures::future::join_all(all).await
     };
     let ((gateway, mx), (sts, tls_rpt), addresses) =

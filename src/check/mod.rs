@@ -89,8 +89,8 @@ pub struct Subject {
     pub ips: Vec<CheckedIp>,
     /// Selectors, without their keys.
     pub selectors: Vec<CheckedKey>,
-    /// HELO name of the sending hosts, where the operator states it.
-    pub helo: Option<String>,
+    /// HELO names that hosts give, where the operator states them.
+    pub helo: Vec<(IpAddr, String)>,
     /// Whether blocklists are asked.
     pub blocklists: bool,
 }

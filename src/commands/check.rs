@@ -32,13 +32,13 @@ Examples:
 pub struct CheckArgs {
     /// The domain, as people see it in From
     pub domain: String,
-    /// A sending address; may be given again [added to the heaviest sources of the domain in the store]
+    /// A sending address; may be given again [added to the facts' and the heaviest sources in the store]
     #[arg(long = "ip", value_name = "ADDRESS")]
     pub ips: Vec<IpAddr>,
     /// A DKIM selector, SELECTOR or SELECTOR@DOMAIN; may be given again [added to those that reports saw]
     #[arg(long = "selector", value_name = "SELECTOR")]
     pub selectors: Vec<String>,
-    /// Name that the sending hosts give in HELO [default: the facts' in the config]
+    /// Name that the hosts of --ip give in HELO, or all where none is named [default: the facts' in the config]
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
     /// Most sources of the store that are looked at
@@ -91,17 +91,30 @@ fn subject(context: &Context, args: &CheckArgs, domain: &str) -> anyhow::Result<
     };
     let rule = context.config.domain.iter().find(|rule| crate::parse::domain_name(&rule.name) == domain);
     subject.parked = rule.is_some_and(|rule| !rule.sends);
-    subject.helo = args.helo.clone().or_else(|| context.config.case.helo.clone());
     subject.blocklists = !args.no_blocklists;
     if subject.parked {
         // Whatever sends as a parked domain is not its sender.
         subject.ips.clear();
         subject.selectors.clear();
     }
-    let given = args.ips.iter().map(IpAddr::to_canonical).filter(|ip| !subject.ips.iter().any(|one| one.ip == *ip));
-    let mut ips: Vec<CheckedIp> = given.map(|ip| CheckedIp { ip, messages: None, mail_from: Vec::new() }).collect();
+    // The facts of a case on this domain name its addresses and their HELO.
+    let facts = &context.config.case;
+    let facts = facts.domain.as_deref().is_some_and(|of| crate::parse::domain_name(of) == domain).then_some(facts);
+    let mut given: Vec<IpAddr> = args.ips.iter().map(IpAddr::to_canonical).collect();
+    given.extend(facts.iter().flat_map(|facts| &facts.ips).map(IpAddr::to_canonical));
+    let mut ips: Vec<CheckedIp> = Vec::new();
+    for ip in &given {
+        if !ips.iter().chain(&subject.ips).any(|one| one.ip == *ip) {
+            ips.push(CheckedIp { ip: *ip, messages: None, mail_from: Vec::new() });
+        }
+    }
     ips.append(&mut subject.ips);
     subject.ips = ips;
+    if let Some(helo) = args.helo.as_ref().or_else(|| facts.and_then(|facts| facts.helo.as_ref())) {
+        // A name belongs to the hosts that are named with it; where none is, to all.
+        let greets = |one: &&CheckedIp| given.is_empty() || given.contains(&one.ip);
+        subject.helo = subject.ips.iter().filter(greets).map(|one| (one.ip, helo.clone())).collect();
+    }
     for written in &args.selectors {
         let (selector, at) = written.split_once('@').unwrap_or((written, domain));
         let at = crate::parse::domain_name(at).into_owned();

@@ -10,7 +10,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::{Absence, Looked};
 use crate::config::DnsConfig;
@@ -37,6 +37,7 @@ pub struct Resolver {
     under_way: Semaphore,
     concurrency: usize,
     silent: AtomicUsize,
+    cut_off: OnceCell<bool>,
 }
 
 impl std::fmt::Debug for Resolver {
@@ -78,6 +79,7 @@ impl Resolver {
             under_way: Semaphore::new(concurrency),
             concurrency,
             silent: AtomicUsize::new(0),
+            cut_off: OnceCell::new(),
         })
     }
 
@@ -168,7 +170,7 @@ impl Resolver {
         } else {
             self.silent.store(0, Ordering::Relaxed);
         }
-        match looked {
+        let answer = match looked {
             Ok(lookup) => {
                 let found: Vec<T> = lookup.answers().iter().filter_map(|record| read(&record.data)).collect();
                 match lookup.message().response_code {
@@ -186,7 +188,24 @@ impl Resolver {
             Err(NetError::Dns(DnsError::ResponseCode(code))) => Looked::Unchecked(refused(code)),
             Err(NetError::Timeout) => Looked::Unchecked(format!("{} did not answer in time", self.servers)),
             Err(error) => Looked::Unchecked(format!("{}: {error}", self.servers)),
+        };
+        if matches!(answer, Looked::Absent(_)) && *self.cut_off.get_or_init(|| self.knows_no_root()).await {
+            return Looked::Unchecked(format!(
+                "{} denies even the root of DNS: what it does not know may exist all the same",
+                self.servers
+            ));
         }
+        answer
+    }
+
+    /// Returns whether the name servers deny the root itself, as those of a closed network do: every resolver of the
+    /// world's DNS knows it (RFC 8109), so that their "no such name" says nothing.
+    async fn knows_no_root(&self) -> bool {
+        matches!(
+            self.inner.lookup(Name::root(), RecordType::NS).await,
+            Err(NetError::Dns(DnsError::NoRecordsFound(none)))
+                if matches!(none.response_code, ResponseCode::NXDomain | ResponseCode::NoError)
+        )
     }
 }
 

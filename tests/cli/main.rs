@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/schema.rs"]
+mod schema;
 #[path = "../story/mod.rs"]
 mod story;
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,8 +14,9 @@ const SENDER: &str = "[[sender]]\nname = 'mta'\nips = ['192.0.2.1']\n";
 const SECRET: &str = "a secret of the test";
 
 /// Ten weeks of steady mail, and a last day on which half of it fails.
-fn broken() -> Plant {
+fn planted() -> Plant {
     let mut plant = Plant::new();
+    plant.config(SENDER);
     let failing = |count| Record {
         dkim: "fail",
         spf: "fail",
@@ -28,6 +29,17 @@ fn broken() -> Plant {
     }
     plant.report("Alpha", DOMAIN, AS_OF, STRICT, &[aligned(DOMAIN, "192.0.2.1", 500), failing(500)]);
     plant.import();
+    plant
+}
+
+/// A store of its own with that mail, imported once for all tests.
+fn broken() -> Plant {
+    static PLANTED: OnceLock<Plant> = OnceLock::new();
+    let planted = PLANTED.get_or_init(planted);
+    let mut plant = Plant::new();
+    plant.config(SENDER);
+    let name = "store.duckdb";
+    std::fs::copy(planted.folder.path().join(name), plant.folder.path().join(name)).unwrap();
     plant
 }
 

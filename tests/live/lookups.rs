@@ -171,3 +171,15 @@ fn the_bundled_table_of_blocklists_is_whole() {
     assert_eq!((zones(ZoneKind::Address, None).len(), zones(ZoneKind::Domain, None).len()), (4, 1));
     assert!(zones(ZoneKind::Address, Some(&[])).is_empty(), "an empty list asks none");
 }
+
+#[test]
+fn a_closed_network_denies_nothing() {
+    let server = NameServer::start_without_root(ZONE);
+    server.ask(async |dns| {
+        assert_eq!(dns.txt("a.example").await, Looked::Found(vec!["one".into()]), "what it says counts");
+        for looked in [dns.txt("none.example").await, dns.txt("mail.a.example").await] {
+            assert!(looked.unchecked().unwrap().contains("denies even the root"), "{looked:?}");
+        }
+    });
+    assert_eq!(server.asked().iter().filter(|question| question.ends_with(" NS")).count(), 1, "asked once");
+}

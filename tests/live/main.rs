@@ -13,6 +13,8 @@ mod spf;
 
 #[path = "../support/name_server.rs"]
 mod name_server;
+#[path = "../support/schema.rs"]
+mod schema;
 // Shared with the tests of answers, which use more of it.
 #[allow(dead_code)]
 #[path = "../answers/plant.rs"]

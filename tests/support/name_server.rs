@@ -10,7 +10,7 @@ use dmarcase::dns::Resolver;
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
-use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, TXT};
+use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, PTR, TXT};
 use hickory_server::proto::rr::{Name, RData, Record, RecordType};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
@@ -53,6 +53,7 @@ fn read(zone: &str) -> BTreeMap<String, Vec<Answer>> {
             }
             // A string holds 255 bytes: a long record is several (RFC 1035 section 3.3).
             "TXT" => Answer::Data(RData::TXT(TXT::from_bytes(value.as_bytes().chunks(255).collect()))),
+            "NS" => Answer::Data(RData::NS(NS(host(value)))),
             "SERVFAIL" => Answer::Code(ResponseCode::ServFail),
             "REFUSED" => Answer::Code(ResponseCode::Refused),
             "SILENT" => Answer::Silence,
@@ -114,8 +115,13 @@ impl RequestHandler for Zone {
 }
 
 impl NameServer {
-    /// Starts a server for a zone.
+    /// Starts a server for a zone, which knows the root like every resolver.
     pub fn start(zone: &str) -> Self {
+        Self::start_without_root(&format!("{zone}\n. NS a.root.example."))
+    }
+
+    /// Starts a server of a closed network: what is not in its zone does not exist for it, not even the root.
+    pub fn start_without_root(zone: &str) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let handler = Zone { names: read(zone), asked: Arc::clone(&asked) };
         let (told, address) = std::sync::mpsc::channel();

@@ -9,38 +9,32 @@ const SHOWN: usize = 240;
 
 impl Answer for Checked {
     fn page(&self) -> Page {
-        let mut table = Table::new(&[
-            ("state", "state"),
-            ("subject", "subject"),
-            ("check", "check"),
-            ("gap", "gap"),
-            ("found", "found"),
-        ]);
+        let at = self.checked_at.format("%Y-%m-%d %H:%M:%S UTC");
+        let mut page = Page::new().line(format!("Asked {} about {} at {at}.", self.name_servers, self.domain));
+        // One table a subject, the one with the worst finding first.
+        let mut subjects: Vec<&str> = Vec::new();
         for one in &self.findings {
-            let mut found = short(&one.found);
-            if let Some(remedy) = one.remedy {
-                found = format!("{found} → {remedy}");
+            if !subjects.contains(&one.subject.as_str()) {
+                subjects.push(&one.subject);
             }
-            table.row(vec![
-                state(one).into(),
-                one.subject.clone().into(),
-                one.check.clone().into(),
-                Cell::maybe(one.gap),
-                found.into(),
-            ]);
+        }
+        for subject in subjects {
+            let mut table = Table::new(&[("state", "state"), ("check", "check"), ("found", "found")]);
+            for one in self.findings.iter().filter(|one| one.subject == subject) {
+                let gap = one.gap.map_or_else(String::new, |gap| format!(" ({gap})"));
+                let remedy = one.remedy.map_or_else(String::new, |remedy| format!(" → {remedy}"));
+                let found = format!("{}{remedy}", short(&one.found));
+                table.row(vec![state(one).into(), format!("{}{gap}", one.check).into(), found.into()]);
+            }
+            page = page.line(String::new()).heading(subject).table(table);
         }
         let of = |state| self.findings.iter().filter(|one| one.state == state).count() as u64;
-        Page::new()
-            .heading(format!("{}, {}", self.domain, self.checked_at.format("%Y-%m-%d %H:%M:%S UTC")))
-            .line(format!("Asked {}.", self.name_servers))
-            .table(table)
-            .line(String::new())
-            .line(format!(
-                "{}, {} could not be checked, {} ok; what is not listed is not listed at that time, no more.",
-                counted(of(State::Defect), "defect"),
-                of(State::CouldNotCheck),
-                of(State::Ok)
-            ))
+        page.line(String::new()).line(format!(
+            "{}, {} could not be checked, {} ok. Not listed means not publicly listed at that time, no more.",
+            counted(of(State::Defect), "defect"),
+            of(State::CouldNotCheck),
+            of(State::Ok)
+        ))
     }
 
     fn whole(&self) -> Page {
