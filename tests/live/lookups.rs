@@ -81,7 +81,7 @@ fn a_dead_server_is_given_up_after_a_while() {
     let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = DnsConfig {
         servers: vec![Server(port)],
-        timeout: Span(Duration::from_secs(1)),
+        timeout: Span(Duration::from_millis(200)),
         attempts: 1,
         concurrency: 4,
         ..DnsConfig::default()
@@ -93,7 +93,7 @@ fn a_dead_server_is_given_up_after_a_while() {
         assert!(all.iter().all(|one| one.unchecked().is_some()));
         assert!(all.last().unwrap().unchecked().unwrap().contains("no more were asked"));
     });
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
