@@ -9,8 +9,10 @@
 //! `dmarcase retry` ask for it again. While nothing at all is given, nothing is recorded and the position stays.
 
 mod after;
+mod answer;
 mod connect;
 mod connection;
+mod crew;
 mod download;
 mod error;
 mod folder_name;
@@ -23,12 +25,13 @@ mod oauth2;
 mod poll;
 mod wire;
 
+pub use answer::{FolderPoll, MailboxPoll};
 pub use connection::Pulse;
 pub use error::{Fault, ImapError};
 pub use idle::{Idler, Woke};
 pub use look::{FolderLook, Look, look};
 pub use oauth2::Tokens;
-pub use poll::{FolderPoll, MailboxPoll, Poll};
+pub use poll::Poll;
 
 use super::Item;
 

@@ -5,14 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::after::{self, Tidied};
+use super::answer::{FolderPoll, MailboxPoll};
 use super::connect::Connector;
 use super::connection::{Connection, Pulse};
+use super::crew::Crew;
 use super::download;
-use super::error::{Fault, ImapError};
+use super::error::Fault;
 use super::folders::{self, Folder, FolderStatus};
 use super::haul::Haul;
 use super::login::session;
@@ -21,97 +21,8 @@ use super::{Committed, CommittedKind, Remembered, Sink};
 use crate::config::MailboxConfig;
 use crate::unpack::Limits;
 
-/// How often a broken connection is made again without a message in between.
-const RECONNECTS: u32 = 3;
 /// Room in a literal beside the largest mail let through.
 const LITERAL_SLACK: u64 = 64 << 10;
-
-/// What a poll did with one folder.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-pub struct FolderPoll {
-    /// The folder, decoded.
-    pub folder: String,
-    /// Messages in it, ours and others.
-    pub messages: u32,
-    /// Messages downloaded.
-    pub fetched: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Messages over the size limit: recorded, not downloaded.
-    pub over_limit: u64,
-    /// Messages that the server refuses to give: recorded, asked for again at each poll.
-    pub refused: u64,
-    /// Mails moved.
-    pub moved: u64,
-    /// Mails deleted.
-    pub deleted: u64,
-    /// Mails flagged.
-    pub flagged: u64,
-    /// The server numbers its mails anew (UIDVALIDITY changed), so everything was looked at again.
-    pub renumbered: bool,
-    /// What went wrong, each with its place and remedy.
-    pub errors: Vec<String>,
-    /// The folder could not be polled to its end. False where only single messages were refused.
-    pub failed: bool,
-}
-
-/// What a poll did with one mailbox.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-pub struct MailboxPoll {
-    /// The config's name of the mailbox.
-    pub mailbox: String,
-    /// Why the mailbox could not be polled at all.
-    pub error: Option<String>,
-    /// The error needs an operator: trying again soon is of no use, or could lock the account.
-    #[serde(skip)]
-    pub needs_operator: bool,
-    /// The program was asked to stop before the poll was through.
-    pub stopped: bool,
-    /// Each folder.
-    pub folders: Vec<FolderPoll>,
-    /// Time taken, seconds.
-    pub seconds: f64,
-}
-
-impl MailboxPoll {
-    /// Makes the answer of a poll of which nothing is known.
-    pub(crate) fn lost(mailbox: &str) -> Self {
-        let error = Fault::Internal { text: "the poll's thread ended".to_owned() }.at(mailbox, None, None);
-        Self { mailbox: mailbox.to_owned(), error: Some(error.to_string()), ..Self::default() }
-    }
-
-    /// Returns whether the mailbox, or a folder of it, could not be polled to its end.
-    pub fn failed(&self) -> bool {
-        self.error.is_some() || self.folders.iter().any(|folder| folder.failed)
-    }
-
-    /// Returns the poll in one line, for the log.
-    pub fn line(&self) -> String {
-        let sum = |of: fn(&FolderPoll) -> u64| self.folders.iter().map(of).sum::<u64>();
-        let mut line = format!("{}: ", self.mailbox);
-        match &self.error {
-            Some(error) => line.push_str(error),
-            None => line.push_str(&format!("{} new, {} bytes", sum(|f| f.fetched), sum(|f| f.bytes))),
-        }
-        for (count, word) in [
-            (sum(|f| f.over_limit), "over the limit"),
-            (sum(|f| f.refused), "refused by the server"),
-            (sum(|f| f.moved), "moved"),
-            (sum(|f| f.deleted), "deleted"),
-            (sum(|f| f.flagged), "flagged"),
-            (sum(|f| f.errors.len() as u64), "errors"),
-        ] {
-            if count > 0 {
-                line.push_str(&format!(", {count} {word}"));
-            }
-        }
-        if self.stopped {
-            line.push_str(", stopped");
-        }
-        line.push_str(&format!(", {:.1} s", self.seconds));
-        line
-    }
-}
 
 /// What a poll needs.
 pub struct Poll<'a> {
@@ -417,97 +328,5 @@ impl<'a> Poll<'a> {
             }
         }
         Ok(committed)
-    }
-}
-
-/// The connections that download one folder.
-struct Crew<'c, 'p> {
-    mailbox: &'c MailboxConfig,
-    connector: &'c Connector<'c>,
-    tokens: &'c Tokens,
-    pulse: Pulse<'p>,
-    folder: &'c Folder,
-    opened: &'c folders::Opened,
-    write: bool,
-}
-
-impl<'p> Crew<'_, 'p> {
-    async fn download(&self, line: &mut Option<Connection<'p>>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
-        let extra = if haul.borrow().is_large() { usize::from(self.mailbox.connections) - 1 } else { 0 };
-        let helpers = futures::future::join_all((0..extra).map(|_| self.help(haul)));
-        let (result, _) = futures::future::join(self.lead(line, haul), helpers).await;
-        result?;
-        // A helper whose connection broke gave its part back after the first connection was through.
-        if haul.borrow().is_done() { Ok(()) } else { self.lead(line, haul).await }
-    }
-
-    /// The first connection: made again when it breaks, as long as that helps.
-    async fn lead(&self, line: &mut Option<Connection<'p>>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
-        let mut tries = 0;
-        let mut seen = haul.borrow().handed.len();
-        loop {
-            let result = match line.as_mut() {
-                Some(connection) => self.drain(connection, haul).await,
-                None => self.again(line).await,
-            };
-            let Err(fault) = result else {
-                if line.is_some() && haul.borrow().is_done() {
-                    return Ok(());
-                }
-                continue;
-            };
-            *line = None;
-            if !fault.ends_connection() && !matches!(fault, Fault::Unreachable { .. } | Fault::ConnectTimeout { .. }) {
-                return Err(fault);
-            }
-            let handed = haul.borrow().handed.len();
-            tries = if handed > seen { 0 } else { tries + 1 };
-            seen = handed;
-            if haul.borrow().is_done() {
-                return Ok(());
-            }
-            if tries > RECONNECTS {
-                return Err(fault);
-            }
-            tokio::time::sleep(Duration::from_millis(200 << tries)).await;
-        }
-    }
-
-    /// Logs in anew and opens the folder.
-    async fn again(&self, line: &mut Option<Connection<'p>>) -> Result<(), Fault> {
-        let mut connection = session(self.mailbox, self.connector, self.tokens, self.pulse).await?;
-        let opened = folders::open(&mut connection, self.folder, self.write).await?;
-        if opened.uid_validity != self.opened.uid_validity {
-            return Err(Fault::Refused {
-                command: "SELECT",
-                text: "the server numbered its mails anew; polled again later".to_owned(),
-            });
-        }
-        *line = Some(connection);
-        Ok(())
-    }
-
-    async fn drain(&self, connection: &mut Connection<'p>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
-        download::drain(connection, haul, usize::from(self.mailbox.requests_ahead)).await
-    }
-
-    /// Another connection: if the server does not allow it, the others do the work.
-    async fn help(&self, haul: &RefCell<Haul<'_>>) {
-        let mut line = None;
-        let result = match self.again(&mut line).await {
-            Ok(()) => match line.as_mut() {
-                Some(connection) => self.drain(connection, haul).await,
-                None => Ok(()),
-            },
-            Err(fault) => Err(fault),
-        };
-        match (result, line) {
-            (Ok(()), Some(connection)) => connection.leave().await,
-            (Ok(()), None) => {}
-            (Err(fault), _) => {
-                let error: ImapError = fault.at(&self.mailbox.name, Some(&self.folder.name), None);
-                tracing::info!("a further connection ended: {error}");
-            }
-        }
     }
 }
