@@ -1,7 +1,8 @@
 //! `simulate`: what a stricter policy would have done to the mail of the period.
 
 use super::{Context, Exit};
-use crate::query::{AskedPolicy, Level, Mode, PeriodArgs, Scope, simulate};
+use crate::parse::{Alignment, PolicyWord};
+use crate::query::{AskedPolicy, PeriodArgs, Scope, simulate};
 
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
@@ -14,16 +15,16 @@ policy at all, p=reject and sp=reject are tried. Reports do not say whether a su
 pub struct SimulateArgs {
     /// Policy of the domain
     #[arg(long, value_enum, value_name = "POLICY")]
-    pub p: Option<Level>,
+    pub p: Option<PolicyWord>,
     /// Policy of its subdomains
     #[arg(long, value_enum, value_name = "POLICY")]
-    pub sp: Option<Level>,
+    pub sp: Option<PolicyWord>,
     /// DKIM alignment: r (relaxed) or s (strict)
     #[arg(long, value_enum, value_name = "MODE")]
-    pub adkim: Option<Mode>,
+    pub adkim: Option<Alignment>,
     /// SPF alignment: r (relaxed) or s (strict)
     #[arg(long, value_enum, value_name = "MODE")]
-    pub aspf: Option<Mode>,
+    pub aspf: Option<Alignment>,
     /// Percent of the failing mail that the policy is asked for; the rest gets the next milder one [default: 100]
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=100), value_name = "PERCENT")]
     pub pct: Option<u8>,
@@ -39,7 +40,7 @@ pub struct SimulateArgs {
 pub(super) fn run(context: &Context, args: &SimulateArgs) -> anyhow::Result<Exit> {
     let mut asked = AskedPolicy { p: args.p, sp: args.sp, adkim: args.adkim, aspf: args.aspf, pct: args.pct };
     if asked == (AskedPolicy { pct: args.pct, ..AskedPolicy::default() }) {
-        (asked.p, asked.sp) = (Some(Level::Reject), Some(Level::Reject));
+        (asked.p, asked.sp) = (Some(PolicyWord::Reject), Some(PolicyWord::Reject));
     }
     let store = context.read_attributed(args.period.days.as_of.unwrap_or(context.today))?;
     let scope = Scope::resolve(store.connection(), &args.period, context.today)?;

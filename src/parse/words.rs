@@ -53,7 +53,9 @@ words! {
 }
 
 words! {
-    /// A published policy (`p`, `sp`, `np`).
+    /// A published policy (`p`, `sp`, `np`), mildest first.
+    #[derive(serde::Serialize, schemars::JsonSchema, clap::ValueEnum)]
+    #[serde(rename_all = "lowercase")]
     PolicyWord {
         /// Monitoring only.
         None = 0, "none";
@@ -66,10 +68,15 @@ words! {
 
 words! {
     /// An alignment mode (`adkim`, `aspf`).
+    #[derive(serde::Serialize, schemars::JsonSchema, clap::ValueEnum)]
     Alignment {
-        /// The organisational domains must be the same.
+        /// Relaxed: the organisational domains must be the same.
+        #[serde(rename = "r")]
+        #[value(name = "r", alias = "relaxed")]
         Relaxed = 0, "r";
-        /// The domains must be the same.
+        /// Strict: the domains must be the same.
+        #[serde(rename = "s")]
+        #[value(name = "s", alias = "strict")]
         Strict = 1, "s";
     }
 }

@@ -24,7 +24,7 @@ pub use senders::{
     NamedSender, SenderRow, Senders, TakenOver, Unknown, named_sender, remember_senders, senders, taken_over,
 };
 pub use simulate::{
-    AskedPolicy, Effect, Judged, Level, Mode, ReadinessWeek, SimulatedDomain, SimulatedSender, Simulation, simulate,
+    AskedPolicy, Effect, Judged, ReadinessWeek, SimulatedDomain, SimulatedSender, Simulation, simulate,
 };
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};

@@ -3,6 +3,7 @@
 use duckdb::Connection;
 
 use super::{QueryError, Scope};
+use crate::parse::PolicyWord;
 
 // What most reports of a domain's last two days say, value by value: one reporter with a stale record or of another
 // schema (RFC 9990 has no pct, RFC 7489 no t and np) does not speak for the domain.
@@ -22,9 +23,9 @@ GROUP BY r.policy_domain, r.policy_domain_no ORDER BY r.policy_domain";
 pub(super) struct Policy {
     pub(super) domain: String,
     pub(super) number: u32,
-    pub(super) p: Option<String>,
-    pub(super) sp: Option<String>,
-    pub(super) np: Option<String>,
+    pub(super) p: Option<PolicyWord>,
+    pub(super) sp: Option<PolicyWord>,
+    pub(super) np: Option<PolicyWord>,
     pub(super) pct: Option<u8>,
     pub(super) testing: bool,
     pub(super) strict_dkim: bool,
@@ -35,7 +36,7 @@ pub(super) struct Policy {
 impl Policy {
     /// Returns whether the domain asks for rejection.
     pub(super) fn rejects(&self) -> bool {
-        self.p.as_deref() == Some("reject")
+        self.p == Some(PolicyWord::Reject)
     }
 }
 
@@ -44,13 +45,16 @@ pub(super) fn policies(connection: &Connection, scope: &Scope) -> Result<Vec<Pol
     let sql = POLICIES.replace("{reports_r}", &scope.of_reports("r.")).replace("{reports}", &scope.of_reports("p."));
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
+        let policy = |column| -> duckdb::Result<Option<PolicyWord>> {
+            Ok(row.get::<_, Option<String>>(column)?.and_then(|word| PolicyWord::from_word(&word)))
+        };
         let strict = |column| row.get::<_, String>(column).map(|word| word == "s");
         Ok(Policy {
             domain: row.get(0)?,
             number: row.get(1)?,
-            p: row.get(2)?,
-            sp: row.get(3)?,
-            np: row.get(4)?,
+            p: policy(2)?,
+            sp: policy(3)?,
+            np: policy(4)?,
             pct: row.get(5)?,
             testing: row.get(6)?,
             strict_dkim: strict(7)?,

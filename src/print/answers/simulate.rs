@@ -2,7 +2,7 @@
 
 use super::{counted, days};
 use crate::print::{Answer, Cell, Page, Table, count};
-use crate::query::{AskedPolicy, Effect, Mode, SimulatedSender, Simulation, Span};
+use crate::query::{AskedPolicy, Effect, SimulatedSender, Simulation, Span};
 
 /// Senders that a table shows, and weeks.
 const SENDER_ROWS: usize = 40;
@@ -77,12 +77,11 @@ impl Answer for Simulation {
 }
 
 fn asked(asked: &AskedPolicy) -> String {
-    let mode = |mode: Mode| if mode == Mode::Strict { "s" } else { "r" };
     let tags = [
-        asked.p.map(|level| format!("p={}", level.word())),
-        asked.sp.map(|level| format!("sp={}", level.word())),
-        asked.adkim.map(|one| format!("adkim={}", mode(one))),
-        asked.aspf.map(|one| format!("aspf={}", mode(one))),
+        asked.p.map(|word| format!("p={word}")),
+        asked.sp.map(|word| format!("sp={word}")),
+        asked.adkim.map(|mode| format!("adkim={mode}")),
+        asked.aspf.map(|mode| format!("aspf={mode}")),
         asked.pct.map(|pct| format!("pct={pct}")),
     ];
     tags.into_iter().flatten().collect::<Vec<_>>().join("; ")

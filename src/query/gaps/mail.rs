@@ -7,6 +7,7 @@ use duckdb::Connection;
 use super::super::QueryError;
 use super::names::{Names, Tally};
 use super::{Finding, Severity, some};
+use crate::parse::PolicyWord;
 use crate::query::policy::Policy;
 use crate::query::share;
 use crate::words::{count, percent};
@@ -171,15 +172,15 @@ fn inherited(connection: &Connection, names: &Names, policies: &[Policy]) -> Res
     let mut found = Vec::new();
     for (number, (tally, subdomains)) in by_domain {
         let Some(domain) = names.domain(Some(number)) else { continue };
-        let sp = policies.iter().find(|policy| policy.number == number).and_then(|policy| policy.sp.as_deref());
-        let severity = if sp == Some("none") { Severity::Warn } else { Severity::Notice };
+        let sp = policies.iter().find(|policy| policy.number == number).and_then(|policy| policy.sp);
+        let severity = if sp == Some(PolicyWord::None) { Severity::Warn } else { Severity::Notice };
         let mut order: Vec<(u32, u64)> = subdomains.into_iter().collect();
         order.sort_by_key(|(_, messages)| std::cmp::Reverse(*messages));
         let listed: Vec<String> = order
             .iter()
             .filter_map(|(number, messages)| Some(format!("{} {}", names.domain(Some(*number))?, count(*messages))))
             .collect();
-        let text = format!("under the inherited sp={}: {}", sp.unwrap_or("unknown"), some(&listed, 5));
+        let text = format!("under the inherited sp={}: {}", sp.map_or("unknown", PolicyWord::word), some(&listed, 5));
         found.push(tallied("G12", domain, severity, text, &tally, names));
     }
     Ok(found)

@@ -6,7 +6,7 @@ use super::super::policy::Policy;
 use super::super::{QueryError, Scope};
 use super::{Finding, Severity};
 use crate::config::DomainRule;
-use crate::parse::domain_name;
+use crate::parse::{PolicyWord, domain_name};
 
 const FLAPPING: &str = "
 WITH modal AS (
@@ -19,10 +19,6 @@ SELECT policy_domain, (count(*) FILTER (WHERE policy <> previous))::UBIGINT AS c
     array_to_string(list_sort(list(DISTINCT policy)), ', ')
 FROM step GROUP BY policy_domain HAVING changes >= 3 ORDER BY policy_domain";
 
-fn rank(word: Option<&str>) -> Option<u8> {
-    crate::parse::PolicyWord::from_word(word?).map(crate::parse::PolicyWord::number)
-}
-
 /// Finds the gaps that the policies themselves show.
 pub(super) fn findings(policies: &[Policy], expected: &[DomainRule]) -> Vec<Finding> {
     policies.iter().flat_map(|policy| of_domain(policy, expected)).collect()
@@ -32,30 +28,30 @@ fn of_domain(policy: &Policy, expected: &[DomainRule]) -> Vec<Finding> {
     let mut found = Vec::new();
     let seen = format!("in the newest reports of {} reporter{}", policy.reporters, plural(policy.reporters));
     let mut add = |gap, severity, text: String| found.push(Finding::new(gap, &policy.domain, severity, text));
-    let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let (p, sp) = (rank(policy.p.as_deref()), rank(policy.sp.as_deref()));
     // An absent np is sp (RFC 9989): only a published one can be weaker.
-    let np = rank(policy.np.as_deref());
-    if p == Some(0) {
+    let (p, sp, np) = (policy.p, policy.sp, policy.np);
+    let word = |value: Option<PolicyWord>| value.unwrap_or(PolicyWord::None);
+    let asks = |value: Option<PolicyWord>| value > Some(PolicyWord::None);
+    if p == Some(PolicyWord::None) {
         add("G01", Severity::Notice, format!("p=none {seen}"));
     }
     if sp < p && sp.is_some() {
-        add("G02", Severity::Warn, format!("p={}, sp={} {seen}", word(&policy.p), word(&policy.sp)));
+        add("G02", Severity::Warn, format!("p={}, sp={} {seen}", word(p), word(sp)));
     }
     if np < sp && np.is_some() {
-        add("G03", Severity::Notice, format!("sp={}, np={} {seen}", word(&policy.sp), word(&policy.np)));
+        add("G03", Severity::Notice, format!("sp={}, np={} {seen}", word(sp), word(np)));
     }
     if let Some(pct) = policy.pct.filter(|pct| *pct < 100)
-        && p > Some(0)
+        && asks(p)
     {
-        add("G04", Severity::Warn, format!("p={}, pct={pct} {seen}", word(&policy.p)));
+        add("G04", Severity::Warn, format!("p={}, pct={pct} {seen}", word(p)));
     }
-    if policy.testing && [p, sp, np].iter().any(|rank| *rank > Some(0)) {
-        add("G05", Severity::Warn, format!("t=y with p={}, sp={} {seen}", word(&policy.p), word(&policy.sp)));
+    if policy.testing && [p, sp, np].into_iter().any(asks) {
+        add("G05", Severity::Warn, format!("t=y with p={}, sp={} {seen}", word(p), word(sp)));
     }
     let parked = expected.iter().any(|rule| !rule.sends && domain_name(&rule.name) == policy.domain.as_str());
-    if parked && (p != Some(2) || sp != Some(2)) {
-        let text = format!("marked as sending nothing, yet p={}, sp={} {seen}", word(&policy.p), word(&policy.sp));
+    if parked && (p != Some(PolicyWord::Reject) || sp != Some(PolicyWord::Reject)) {
+        let text = format!("marked as sending nothing, yet p={}, sp={} {seen}", word(p), word(sp));
         add("G18", Severity::Warn, text);
     }
     found

@@ -15,8 +15,8 @@ use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::policy::AskedPolicy;
 use self::policy::Both;
-pub use self::policy::{AskedPolicy, Level, Mode};
 pub use self::verdict::Effect;
 use super::policy::policies;
 use super::senders::{Sums, sums};

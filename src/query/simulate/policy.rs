@@ -5,77 +5,29 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::parse::{Alignment, PolicyWord};
 use crate::query::policy::Policy;
-
-/// What a policy asks receivers to do with failing mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Nothing.
-    None,
-    /// To treat it as suspicious.
-    Quarantine,
-    /// To refuse it.
-    Reject,
-}
-
-/// An alignment mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, clap::ValueEnum)]
-pub enum Mode {
-    /// Relaxed: the organisational domains must be the same.
-    #[serde(rename = "r")]
-    #[value(name = "r", alias = "relaxed")]
-    Relaxed,
-    /// Strict: the domains must be the same.
-    #[serde(rename = "s")]
-    #[value(name = "s", alias = "strict")]
-    Strict,
-}
 
 /// The tags that are asked for; the others stay as published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AskedPolicy {
     /// Policy of the domain.
-    pub p: Option<Level>,
+    pub p: Option<PolicyWord>,
     /// Policy of its subdomains.
-    pub sp: Option<Level>,
+    pub sp: Option<PolicyWord>,
     /// DKIM alignment.
-    pub adkim: Option<Mode>,
+    pub adkim: Option<Alignment>,
     /// SPF alignment.
-    pub aspf: Option<Mode>,
+    pub aspf: Option<Alignment>,
     /// Part of the failing mail that the policy is asked for, percent.
     pub pct: Option<u8>,
-}
-
-impl Level {
-    /// Returns the word of the standards.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Quarantine => "quarantine",
-            Self::Reject => "reject",
-        }
-    }
-
-    /// Returns the number in the store.
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    fn read(word: Option<&str>) -> Self {
-        match word {
-            Some("reject") => Self::Reject,
-            Some("quarantine") => Self::Quarantine,
-            _ => Self::None,
-        }
-    }
 }
 
 /// One policy, with every default filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tags {
-    pub(super) p: Level,
-    pub(super) sp: Level,
+    pub(super) p: PolicyWord,
+    pub(super) sp: PolicyWord,
     pub(super) strict_dkim: bool,
     pub(super) strict_spf: bool,
     pub(super) pct: u8,
@@ -84,9 +36,9 @@ pub(super) struct Tags {
 
 impl fmt::Display for Tags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p={}", self.p.word())?;
+        write!(f, "p={}", self.p)?;
         if self.sp != self.p {
-            write!(f, "; sp={}", self.sp.word())?;
+            write!(f, "; sp={}", self.sp)?;
         }
         for (tag, strict) in [("adkim", self.strict_dkim), ("aspf", self.strict_spf)] {
             if strict {
@@ -112,17 +64,17 @@ impl Both {
     /// Works out what the asked tags make of a published policy. `sp` follows `p` where it does so now; sampling and
     /// testing end, unless they are asked for.
     pub(super) fn new(published: Policy, asked: &AskedPolicy) -> Self {
-        let p = Level::read(published.p.as_deref());
+        let p = published.p.unwrap_or(PolicyWord::None);
         let now = Tags {
             p,
-            sp: published.sp.as_deref().map_or(p, |word| Level::read(Some(word))),
+            sp: published.sp.unwrap_or(p),
             strict_dkim: published.strict_dkim,
             strict_spf: published.strict_spf,
             pct: published.pct.unwrap_or(100),
             testing: published.testing,
         };
         let p = asked.p.unwrap_or(now.p);
-        let strict = |asked: Option<Mode>, now: bool| asked.map_or(now, |mode| mode == Mode::Strict);
+        let strict = |asked: Option<Alignment>, now: bool| asked.map_or(now, |mode| mode == Alignment::Strict);
         let then = Tags {
             p,
             sp: asked.sp.unwrap_or(if now.sp == now.p { p } else { now.sp }),
