@@ -3,16 +3,14 @@
 use duckdb::{Connection, params};
 
 use super::Checked;
+use crate::store::in_transaction;
 
 /// Keeps every finding of a check.
 ///
 /// # Errors
 /// The store cannot be written; nothing of the check is kept then.
 pub fn remember(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {
-    connection.execute_batch("BEGIN")?;
-    let written = write(connection, checked);
-    connection.execute_batch(if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    written
+    in_transaction(connection, || write(connection, checked))
 }
 
 fn write(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {

@@ -5,6 +5,7 @@ use duckdb::{Connection, params};
 
 use super::{Enriched, Named, Waiting};
 use crate::senders::{self, AttributeError};
+use crate::store::in_transaction;
 
 // Heaviest first: the messages of a source over all reports.
 const WAITING: &str = "
@@ -67,10 +68,7 @@ const RENAMED: &str = "
 /// # Errors
 /// The store cannot be written; nothing of the batch is kept then.
 pub fn keep(connection: &Connection, batch: &[Enriched], at: DateTime<Utc>) -> Result<(), AttributeError> {
-    connection.execute_batch("BEGIN")?;
-    let written = write(connection, batch, at);
-    connection.execute_batch(if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    written
+    in_transaction(connection, || write(connection, batch, at))
 }
 
 fn write(connection: &Connection, batch: &[Enriched], at: DateTime<Utc>) -> Result<(), AttributeError> {

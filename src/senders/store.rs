@@ -15,6 +15,7 @@ use super::networks::sortable;
 use super::numbering::Senders;
 use super::rules::Rules;
 use crate::config::Config;
+use crate::store::in_transaction;
 
 /// Raised when the way of attributing changes, so that stores are looked at again.
 const METHOD: u32 = 1;
@@ -119,13 +120,10 @@ pub fn forget(connection: &Connection) -> Result<(), AttributeError> {
 /// # Errors
 /// Where the store cannot be read or written.
 pub fn attribute(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
-    connection.execute_batch("BEGIN")?;
-    let attributed = in_transaction(connection, config, as_of);
-    connection.execute_batch(if attributed.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    attributed
+    in_transaction(connection, || attribute_all(connection, config, as_of))
 }
 
-fn in_transaction(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
+fn attribute_all(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
     let fingerprint = fingerprint(config, as_of);
     let afresh = setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint.as_str());
     let rules = Rules::new(&config.sender, as_of);

@@ -10,6 +10,7 @@ mod migrate;
 mod open;
 mod records;
 mod retry;
+mod transaction;
 mod turn;
 mod write;
 
@@ -20,4 +21,5 @@ pub(crate) use ledger::origin_of;
 pub use mailbox::{MailboxMemory, PollEnd, record_polls};
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
+pub use transaction::in_transaction;
 pub use write::{Committed, Writer};

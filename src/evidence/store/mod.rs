@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
 use super::{LogFormat, Options, Reader, Recipients};
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, Store, StoreError, in_transaction};
 use messages::Messages;
 use tables::Routes;
 
@@ -142,12 +142,8 @@ impl DeliveryWriter {
         let store = Store::open(&self.path, Access::Write, self.wait)?;
         let connection = store.connection();
         let failed = unwritten(&self.path);
-        connection.execute_batch(MEMORY).and_then(|()| connection.execute_batch("BEGIN")).map_err(&failed)?;
-        let written = self.write(connection, reader, batches).and_then(|()| connection.execute_batch("COMMIT"));
-        written.map_err(|error| {
-            connection.execute_batch("ROLLBACK").ok();
-            failed(error)
-        })
+        connection.execute_batch(MEMORY).map_err(&failed)?;
+        in_transaction(connection, || self.write(connection, reader, batches)).map_err(failed)
     }
 
     /// Writes the last tables, what became of each file, and the end of the run.
@@ -158,9 +154,9 @@ impl DeliveryWriter {
         let store = Store::open(&self.path, Access::Write, self.wait)?;
         let connection = store.connection();
         let failed = unwritten(&self.path);
-        connection.execute_batch(MEMORY).and_then(|()| connection.execute_batch("BEGIN")).map_err(&failed)?;
+        connection.execute_batch(MEMORY).map_err(&failed)?;
         let zone = reader.options.zone.to_string();
-        let written = (|| {
+        let written = in_transaction(connection, || {
             let changed = self.routes.settle(connection)?;
             lives::again_for_routes(connection, &changed)?;
             for file in files {
@@ -171,16 +167,10 @@ impl DeliveryWriter {
             connection.execute(
                 "UPDATE run SET ended_at = current_timestamp, items = ?, bytes_read = ? WHERE run_no = ?",
                 params![items, bytes, self.run_no],
-            )?;
-            connection.execute_batch("COMMIT")
-        })();
-        match written {
-            Ok(()) => Ok(self.files),
-            Err(error) => {
-                connection.execute_batch("ROLLBACK").ok();
-                Err(failed(error))
-            }
-        }
+            )
+        });
+        written.map_err(failed)?;
+        Ok(self.files)
     }
 
     fn write(&mut self, connection: &Connection, reader: &Reader, batches: Vec<(usize, Batch)>) -> duckdb::Result<()> {
