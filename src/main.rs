@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to tell where standard error is gone.
             let told = format!("{error:#}");
-            let lines: Vec<_> = told.lines().map(dmarcase::print::plain).collect();
+            let lines: Vec<_> = told.lines().map(dmarcase::words::plain).collect();
             writeln!(std::io::stderr(), "dmarcase: {}", lines.join("\n")).ok();
             ExitCode::FAILURE
         }

@@ -45,6 +45,24 @@ pub fn seconds(number: f64) -> String {
     if number < 10.0 { format!("{number:.2} s") } else { format!("{number:.0} s") }
 }
 
+/// Returns the ending of a noun that is counted.
+pub const fn plural(number: u64) -> &'static str {
+    if number == 1 { "" } else { "s" }
+}
+
+/// Returns a counted noun: 1 report, 2 reports.
+pub fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", count(number), plural(number))
+}
+
+/// Returns the first `most` characters of a text, and a mark where more followed.
+pub fn short(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Returns text without what could steer a terminal: control characters and bidirectional overrides.
 ///
 /// Reporters' names, comments and SMTP replies come from strangers.

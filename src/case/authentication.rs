@@ -11,7 +11,6 @@ use crate::query::{RateBy, Scope, rates, share};
 pub(super) fn authentication(
     connection: &Connection,
     scope: Option<&Scope>,
-    domain: &str,
     ips: &[String],
 ) -> Result<AuthenticationPart, CaseError> {
     let Some(scope) = scope else { return Ok(AuthenticationPart::default()) };
@@ -55,19 +54,8 @@ pub(super) fn authentication(
         })?
         .collect::<Result<Vec<_>, _>>()?;
     for ip in ips {
-        let none = IpAuthentication {
-            ip: ip.clone(),
-            messages: 0,
-            dmarc_pass: 0,
-            pass_rate: None,
-            dkim_aligned: 0,
-            dkim_rate: None,
-            spf_aligned: 0,
-            spf_rate: None,
-            reporters: 0,
-        };
-        part.ips.push(found.iter().find(|one| one.ip == *ip).cloned().unwrap_or(none));
+        let none = || IpAuthentication { ip: ip.clone(), ..IpAuthentication::default() };
+        part.ips.push(found.iter().find(|one| one.ip == *ip).cloned().unwrap_or_else(none));
     }
-    debug_assert!(!domain.is_empty());
     Ok(part)
 }

@@ -183,11 +183,7 @@ pub(super) fn samples(
         })?
         .collect::<Result<Vec<_>, _>>()?;
     let mut part = SamplePart { samples: Vec::new(), sql: one_line(&outer) };
-    let chosen = choose(candidates);
-    if chosen.is_empty() {
-        return Ok(part);
-    }
-    for one in &chosen {
+    for one in &choose(candidates) {
         part.samples.push(sample(connection, one, show_recipients)?);
     }
     Ok(part)

@@ -88,11 +88,7 @@ fn not_checked(kind: &str, subject: &str, name: &str) -> FindingRow {
         subject: subject.to_owned(),
         name: name.to_owned(),
         state: "not-checked".to_owned(),
-        severity: None,
-        gap: None,
-        remedy: None,
-        detail: None,
-        found_at: None,
+        ..FindingRow::default()
     }
 }
 

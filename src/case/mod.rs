@@ -117,7 +117,7 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     let retries = evidence::retries(connection, &scope)?;
     let days = evidence::days(connection, &scope)?;
     let samples = evidence::samples(connection, &scope, question.show_recipients)?;
-    let authentication = authentication::authentication(connection, reports.as_ref().ok(), &domain, &ips)?;
+    let authentication = authentication::authentication(connection, reports.as_ref().ok(), &ips)?;
     let dns = findings::findings(connection, &domain, &ips, &smtp.envelope_from, facts)?;
     let volume = volume::volume(connection, &everywhere, reports.as_ref().ok(), &ips)?;
     let senders = senders::senders_of(connection, reports.as_ref().ok(), &ips, volume)?;

@@ -1,7 +1,7 @@
 //! How ready a case is: the five steps before an escalation, and the grade.
 
 use super::evidence::SAMPLES;
-use super::types::{Case, Grade, Step, StepState};
+use super::types::{Case, FindingRow, Grade, Step, StepState};
 use super::weak::CLEAN;
 use crate::evidence::Severity as Share;
 use crate::query::Severity;
@@ -47,17 +47,13 @@ fn retries(case: &Case) -> Step {
 }
 
 fn clean(case: &Case) -> Step {
-    let defects = case.dns.findings.iter().filter(|finding| {
-        // A notice (p=none, say) is worth knowing; it does not stand in the way.
+    // A notice (p=none, say) is worth knowing; it does not stand in the way.
+    let defect = |finding: &&FindingRow| {
         finding.kind == "dns" && finding.state == "defect" && finding.severity.as_deref() != Some("notice")
-    });
-    let defects = defects.count();
-    let unchecked = case
-        .dns
-        .findings
-        .iter()
-        .filter(|finding| finding.kind == "dns" && finding.state != "ok" && finding.state != "defect");
-    let unchecked = unchecked.count();
+    };
+    let defects = case.dns.findings.iter().filter(defect).count();
+    let unchecked = |finding: &&FindingRow| finding.kind == "dns" && !matches!(finding.state.as_str(), "ok" | "defect");
+    let unchecked = case.dns.findings.iter().filter(unchecked).count();
     let failing = case.authentication.ips.iter().find(|ip| ip.pass_rate.is_some_and(|rate| rate < CLEAN));
     let seen: u64 = case.authentication.ips.iter().map(|ip| ip.messages).sum();
     let (state, because) = if let Some(ip) = failing {
@@ -123,7 +119,7 @@ pub(super) fn grade(case: &Case) -> (Grade, Vec<String>) {
     for step in case.readiness.iter().filter(|step| step.state == StepState::Defect) {
         weak.push(format!("{}: {}", step.step, step.because));
     }
-    for point in case.weak_points.iter().filter(|point| matches!(point.id.as_str(), "C04")) {
+    for point in case.weak_points.iter().filter(|point| point.id == "C04") {
         weak.push(point.evidence.clone());
     }
     if !weak.is_empty() {

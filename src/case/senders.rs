@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 
-use super::types::{SendersPart, StreamRow, VolumeRow};
+use super::types::{SendersPart, StreamRow};
 use super::volume::Volume;
 use super::{CaseError, list_of};
 use crate::query::{Scope, senders, share};
@@ -70,11 +70,4 @@ pub(super) fn shortened(rows: Vec<StreamRow>) -> Vec<StreamRow> {
         }
     }
     kept
-}
-
-impl VolumeRow {
-    /// Says whether the volume is steady enough not to be raised.
-    pub(super) fn is_steady(&self) -> bool {
-        matches!(self.shape, "steady" | "warming" | "too-short")
-    }
 }

@@ -141,3 +141,10 @@ fn warming(by_day: &[(NaiveDate, u64)]) -> bool {
     let grown = by_day.iter().zip(by_day.iter().skip(1)).filter(|(before, after)| after.1 >= before.1).count();
     third > 0 && sum(tail) >= 2 * sum(head) && grown * 3 >= by_day.len() * 2
 }
+
+impl VolumeRow {
+    /// Says whether the volume is steady enough not to be raised.
+    pub(super) fn is_steady(&self) -> bool {
+        matches!(self.shape, "steady" | "warming" | "too-short")
+    }
+}

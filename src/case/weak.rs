@@ -242,11 +242,7 @@ fn identity(case: &Case, points: &mut Vec<WeakPoint>) {
         } else {
             ("C21", "dns-defect", finding.remedy.as_deref().unwrap_or("mend the record, then look it up again"))
         };
-        let severity = match finding.severity.as_deref() {
-            Some("notice") => Severity::Notice,
-            Some("warn") => Severity::Warn,
-            _ => Severity::High,
-        };
+        let severity = finding.severity.as_deref().and_then(Severity::from_word).unwrap_or(Severity::High);
         points.push(point(id, name, severity, text, remedy));
     }
     for lookup in case.dns.lookups.iter().filter(|lookup| lookup.listed) {

@@ -163,8 +163,8 @@ impl Finding {
         Self { severity: Some(severity), remedy: Some(remedy), ..Self::new(subject, check, State::Defect, found) }
     }
 
-    fn gap(self, gap: &'static str) -> Self {
-        Self { gap: Some(gap), ..self }
+    fn gap(self, gap: impl Into<Option<&'static str>>) -> Self {
+        Self { gap: gap.into(), ..self }
     }
 }
 

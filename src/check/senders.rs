@@ -39,7 +39,7 @@ pub(super) async fn senders(resolver: &Resolver, subject: &Subject) -> SendersFo
                         "Publish an SPF record that names the sending hosts."
                     },
                 )
-                .maybe(subject.parked.then_some("G18")),
+                .gap(subject.parked.then_some("G18")),
             ),
             Looked::Unchecked(why) => found.findings.push(Finding::unchecked(domain, "SPF record", why)),
         }
@@ -56,29 +56,22 @@ pub(super) async fn senders(resolver: &Resolver, subject: &Subject) -> SendersFo
     found
 }
 
-impl Finding {
-    fn maybe(self, gap: Option<&'static str>) -> Self {
-        Self { gap, ..self }
-    }
-}
-
 fn of_tree(findings: &mut Vec<Finding>, domain: &str, tree: &SpfTree, parked: bool) {
     let record = tree.root.record.clone().unwrap_or_default();
-    let (costs, faults): (Vec<&String>, Vec<&String>) = tree.faults.iter().partition(|fault| fault.contains("lookups"));
+    let costs = tree.over_limits();
+    let faults: Vec<&str> = tree.faults.iter().filter(|fault| !costs.contains(fault)).map(String::as_str).collect();
     findings.push(if faults.is_empty() {
         Finding::ok(domain, "SPF record", record.clone())
     } else {
-        let text: Vec<&str> = faults.iter().map(|fault| fault.as_str()).collect();
-        let text = format!("permerror: {}; {record}", text.join("; "));
+        let text = format!("permerror: {}; {record}", faults.join("; "));
         let remedy = "Correct the record: receivers take one with a fault for no record at all.";
         Finding::defect(domain, "SPF record", Severity::High, text, remedy).gap("G11")
     });
     let text = format!("{} of 10 lookups, {} of 2 without an answer", tree.lookups, tree.void_lookups);
     let most = dearest(&tree.root);
     findings.push(if !costs.is_empty() {
-        let over: Vec<&str> = costs.iter().map(|cost| cost.as_str()).collect();
         let severity = if tree.lookups > 10 { Severity::High } else { Severity::Warn };
-        let text = format!("permerror: {}{most}", over.join("; "));
+        let text = format!("permerror: {}{most}", costs.join("; "));
         let remedy = "Remove includes of services that no longer send, and names that no longer exist.";
         Finding::defect(domain, "SPF lookups", severity, text, remedy).gap("G11")
     } else if tree.unchecked.is_empty() {

@@ -9,13 +9,9 @@ use serde::Serialize;
 
 use super::{Context, Exit};
 use crate::config::{Config, DkimRule, DomainPattern, Network, SenderRule, add_sender, save};
-use crate::parse::org_domain;
 use crate::query::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
-use crate::senders::{Catalogue, Clue, attribute};
+use crate::senders::{Catalogue, attribute, hold_evidence, hold_service, nearest_service};
 use crate::store::{Access, Store};
-
-/// More domains of one organisation than this are written as the organisation's domain and all below it.
-const DOMAINS: usize = 6;
 
 /// Arguments of `senders approve`.
 #[derive(Debug, clap::Args)]
@@ -161,7 +157,7 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
     if let Some(service) = &args.service
         && Catalogue::bundled().service(service).is_none()
     {
-        bail!("the catalogue has no service `{service}`{}", nearest(service));
+        bail!("the catalogue has no service `{service}`{}", nearest_service(service));
     }
     if let Ok(network) = Network::try_from(what.to_owned()) {
         rule.ips.push(network);
@@ -175,17 +171,9 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
             rule.name.clone_from(&found.name);
         }
         if found.status == "recognised" {
-            of_service(&mut rule, &found.name);
+            hold_service(&mut rule, &found.name);
         } else {
-            // What names it first is the strongest; a second clue beside it would approve more than that.
-            let first = |words: &String| Clue::read(words).into_iter().next();
-            add(
-                &mut rule,
-                found.evidence.iter().filter_map(first).map(|clue| match clue {
-                    Clue::Ptr(host) => Clue::Ptr(org_domain(&host).to_owned()),
-                    clue => clue,
-                }),
-            );
+            hold_evidence(&mut rule, &found.evidence);
         }
         return Ok(rule);
     }
@@ -193,7 +181,7 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
         if args.name.is_none() {
             rule.name.clone_from(&fact.service);
         }
-        of_service(&mut rule, &fact.service);
+        hold_service(&mut rule, &fact.service);
         return Ok(rule);
     }
     let pattern = DomainPattern::try_from(what.to_owned()).ok().filter(|pattern| pattern.domain.contains('.'));
@@ -201,7 +189,7 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
         bail!(
             "`{what}` is no sender that `dmarcase senders` shows, no service of the catalogue, no address or network and \
              no domain{}",
-            nearest(what)
+            nearest_service(what)
         );
     };
     rule.dkim.push(DkimRule { domain: pattern.clone(), selectors: Vec::new() });
@@ -215,57 +203,6 @@ fn in_store(context: &Context, name: &str, as_of: NaiveDate) -> anyhow::Result<O
     }
     let store = context.read_attributed(as_of)?;
     Ok(named_sender(store.connection(), name)?)
-}
-
-fn of_service(rule: &mut SenderRule, service: &str) {
-    // A row of the catalogue stands for its name and everything below it.
-    for clue in Catalogue::bundled().clues(service) {
-        let below = match &clue {
-            Clue::Dkim { domain, .. } => Some(Clue::Dkim { domain: format!("*.{domain}"), selector: None }),
-            Clue::Spf(domain) => Some(Clue::Spf(format!("*.{domain}"))),
-            Clue::Network(_) | Clue::Ptr(_) => None,
-        };
-        add(rule, std::iter::once(clue).chain(below));
-    }
-    if rule.service.is_none() {
-        rule.service = Some(service.to_owned());
-    }
-}
-
-fn add(rule: &mut SenderRule, clues: impl Iterator<Item = Clue>) {
-    let pattern = |domain: &str| DomainPattern::try_from(domain.to_owned()).ok();
-    let (mut signers, mut bounces): (Vec<DomainPattern>, Vec<DomainPattern>) = (Vec::new(), Vec::new());
-    for clue in clues {
-        match clue {
-            Clue::Dkim { domain, selector: None } => signers.extend(pattern(&domain)),
-            Clue::Dkim { domain, selector: Some(selector) } => {
-                let Some(domain) = pattern(&domain) else { continue };
-                match rule.dkim.iter_mut().find(|rule| rule.domain == domain && !rule.selectors.is_empty()) {
-                    Some(rule) if rule.selectors.contains(&selector) => {}
-                    Some(rule) => rule.selectors.push(selector),
-                    None => rule.dkim.push(DkimRule { domain, selectors: vec![selector] }),
-                }
-            }
-            Clue::Spf(domain) => bounces.extend(pattern(&domain)),
-            Clue::Network(network) => rule.ips.push(Network(network)),
-            Clue::Ptr(host) if rule.ptr.iter().any(|wider| host == *wider || host.ends_with(&format!(".{wider}"))) => {}
-            Clue::Ptr(host) => rule.ptr.push(host),
-        }
-    }
-    rule.dkim.extend(few(signers).into_iter().map(|domain| DkimRule { domain, selectors: Vec::new() }));
-    rule.spf.extend(few(bounces));
-}
-
-/// A sender with a domain for each of its customers is written as its organisation.
-fn few(domains: Vec<DomainPattern>) -> Vec<DomainPattern> {
-    if domains.len() <= DOMAINS {
-        return domains;
-    }
-    let mut orgs: Vec<String> = domains.iter().map(|pattern| org_domain(&pattern.domain).to_owned()).collect();
-    orgs.sort_unstable();
-    orgs.dedup();
-    let both = |domain: String| [false, true].map(|below| DomainPattern { domain: domain.clone(), below });
-    orgs.into_iter().flat_map(both).collect()
 }
 
 /// Refuses a name that is taken, and evidence that another rule holds. What two rules may not share at all is refused
@@ -310,24 +247,4 @@ fn refuse_doubles(config: &Config, rule: &SenderRule, args: &ApproveArgs, as_of:
         }
     }
     Ok(())
-}
-
-/// The nearest name of the catalogue, where one is near.
-fn nearest(name: &str) -> String {
-    let lower = name.to_ascii_lowercase();
-    let distance = |service: &&str| {
-        let service = service.to_ascii_lowercase();
-        let whole = std::iter::once(service.as_str());
-        whole
-            .chain(service.split(' '))
-            .map(|part| strsim::damerau_levenshtein(&lower, part))
-            .min()
-            .unwrap_or(usize::MAX)
-    };
-    let within = |service: &&str| service.to_ascii_lowercase().contains(&lower);
-    let services = || Catalogue::bundled().services();
-    let near = services()
-        .find(within)
-        .or_else(|| services().min_by_key(distance).filter(|s| distance(s) <= 1 + lower.len() / 4));
-    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }

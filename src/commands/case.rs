@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
         ticket(&case)
     } else if args.check && form != "json" && args.out.is_none() && !args.html {
         let reasons: String =
-            case.grade_reasons.iter().map(|reason| format!("- {}\n", crate::print::plain(reason))).collect();
+            case.grade_reasons.iter().map(|reason| format!("- {}\n", crate::words::plain(reason))).collect();
         format!("{}\n{reasons}", case.grade.word())
     } else {
         match form {

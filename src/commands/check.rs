@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, bail};
 use chrono::Utc;
 
-use super::{Context, Exit};
+use super::{Context, Exit, runtime};
 use crate::check::{CheckedIp, CheckedKey, Subject, check, remember, subject_of};
 use crate::dns::Resolver;
 use crate::evidence::Gateways;
@@ -64,8 +64,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     let subject = subject(context, args, &domain)?;
     let resolver = Resolver::new(&context.config.dns)?;
     let gateways = Gateways::bundled()?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the resolver")?;
+    let runtime = runtime()?;
     tracing::info!("asking {} about {domain}", resolver.servers());
     let found = runtime.block_on(check(&resolver, subject, &context.config.dns, &gateways, Utc::now()));
     context.answer(&found)?;

@@ -8,11 +8,10 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Context, Exit};
+use super::{Context, Exit, runtime};
 use crate::dns::Resolver;
 use crate::enrich::{Databases, EnrichAnswer, Enriched, Named, Waiting, keep, names, waiting};
 use crate::query::DayArgs;
-use crate::senders;
 use crate::store::{Access, Store};
 
 /// Sources of one batch: what an interruption may cost, and how long the store is held is far less.
@@ -72,8 +71,7 @@ pub(super) fn run(context: &Context, args: &EnrichArgs) -> anyhow::Result<Exit> 
         started_at,
         ..EnrichAnswer::default()
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the resolver")?;
+    let runtime = runtime()?;
     let bar = bar(wanted.len() as u64, context.progress);
     for batch in wanted.chunks(BATCH) {
         let named = match &resolver {
@@ -93,7 +91,11 @@ pub(super) fn run(context: &Context, args: &EnrichArgs) -> anyhow::Result<Exit> 
     }
     bar.finish_and_clear();
     answer.waiting = all.len() as u64 - answer.looked_at + answer.could_not_check;
-    answer.attributed = attribute(context)?;
+    // Their new names may tell whose they are.
+    let store = context.read_attributed(context.today)?;
+    let named = "SELECT count(*) FROM source WHERE starts_with(evidence, 'PTR ')";
+    answer.attributed = store.connection().query_row(named, [], |row| row.get(0))?;
+    drop(store);
     answer.seconds = started.elapsed().as_secs_f64();
     context.answer(&answer)?;
     Ok(Exit::Done)
@@ -118,19 +120,6 @@ fn count(answer: &mut EnrichAnswer, named: Option<&Named>, located: bool) {
         None => {}
     }
     answer.located += u64::from(located);
-}
-
-/// Attributes sources by their new names, and counts those that a name attributes.
-fn attribute(context: &Context) -> anyhow::Result<u64> {
-    let store = context.read()?;
-    let current = senders::is_current(store.connection(), &context.config, context.today)?;
-    drop(store);
-    if !current {
-        let store = Store::open(&context.db, Access::Write, context.wait)?;
-        senders::attribute(store.connection(), &context.config, context.today)?;
-    }
-    let named = "SELECT count(*) FROM source WHERE starts_with(evidence, 'PTR ')";
-    Ok(context.read()?.connection().query_row(named, [], |row| row.get(0))?)
 }
 
 fn bar(total: u64, wanted: bool) -> ProgressBar {

@@ -148,6 +148,11 @@ impl Context {
     }
 }
 
+/// What waits for name servers: one thread, since it computes nothing.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the resolver")
+}
+
 /// Runs one command.
 ///
 /// # Errors

@@ -75,7 +75,7 @@ fn bundled(kind: ZoneKind) -> Vec<Zone> {
         }
         // A test holds the table to this; a bad row would be skipped here, never a panic at an operator's desk.
         let Ok(code) = code.parse() else { continue };
-        let severity = if severity == "high" { Severity::High } else { Severity::Warn };
+        let severity = Severity::from_word(severity).unwrap_or(Severity::Warn);
         let code = Code { code, severity, meaning: meaning.to_owned() };
         match zones.iter_mut().find(|one| one.zone == zone) {
             Some(known) => known.codes.push(code),
@@ -125,10 +125,9 @@ impl Zone {
     }
 
     async fn verdict(&self, resolver: &Resolver, label: &str) -> Looked<Listing> {
-        let answers = match resolver.v4(&format!("{label}.{}", self.zone)).await {
-            Looked::Found(answers) => answers,
-            Looked::Absent(absence) => return Looked::Absent(absence),
-            Looked::Unchecked(why) => return Looked::Unchecked(why),
+        let answers = match resolver.v4(&format!("{label}.{}", self.zone)).await.or_none() {
+            Ok(answers) => answers,
+            Err(none) => return none,
         };
         let mut worst: Option<Listing> = None;
         for answer in answers {

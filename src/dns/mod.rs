@@ -65,12 +65,20 @@ impl<T> Looked<T> {
         }
     }
 
+    /// Returns what was found, or else the same answer to a question for something else.
+    pub fn or_none<U>(self) -> Result<T, Looked<U>> {
+        match self {
+            Self::Found(value) => Ok(value),
+            Self::Absent(absence) => Err(Looked::Absent(absence)),
+            Self::Unchecked(why) => Err(Looked::Unchecked(why)),
+        }
+    }
+
     /// Changes what was found, or takes it for absent where nothing is left of it.
     pub fn and_then<U>(self, change: impl FnOnce(T) -> Option<U>) -> Looked<U> {
-        match self {
-            Self::Found(value) => change(value).map_or(Looked::Absent(Absence::NoData), Looked::Found),
-            Self::Absent(absence) => Looked::Absent(absence),
-            Self::Unchecked(why) => Looked::Unchecked(why),
+        match self.or_none() {
+            Ok(value) => change(value).map_or(Looked::Absent(Absence::NoData), Looked::Found),
+            Err(none) => none,
         }
     }
 }

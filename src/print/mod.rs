@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use progress::ProgressLine;
 pub use rows::RowWriter;
 
-pub use crate::words::{bytes, count, percent, plain, seconds};
+use crate::words::{bytes, count, percent, plain, seconds};
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,5 +1,6 @@
 //! Who is behind each source: the operator's rules and the bundled catalogue against the evidence of the reports.
 
+mod approval;
 mod attribute;
 mod catalogue;
 mod class;
@@ -9,6 +10,7 @@ mod numbering;
 mod rules;
 mod store;
 
+pub use approval::{hold_evidence, hold_service, nearest_service};
 pub use attribute::{Attribution, MailFrom, Named, Signature, SourceFacts, StreamFacts, Verdict, score};
 pub use catalogue::{Catalogue, CatalogueError, Confidence, Fact};
 pub use class::{Around, Class, Shape, class};

@@ -3,7 +3,7 @@
 use super::super::document::{Block, Section};
 use super::super::types::Case;
 use super::{sql, utc};
-use crate::print::count;
+use crate::words::count;
 
 pub(super) fn method(case: &Case) -> Section {
     let part = &case.method;

@@ -3,7 +3,7 @@
 use super::super::document::Section;
 use super::super::types::Case;
 use super::{span, sql, utc};
-use crate::print::count;
+use crate::words::count;
 
 pub(super) fn samples(case: &Case) -> Section {
     let mut section = Section::new("4. Message samples");

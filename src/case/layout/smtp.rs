@@ -3,7 +3,7 @@
 use super::super::document::{Block, Section};
 use super::super::types::{Case, ResponseRow};
 use super::{sql, utc};
-use crate::print::count;
+use crate::words::count;
 
 pub(super) fn smtp(case: &Case) -> Section {
     let smtp = &case.smtp;

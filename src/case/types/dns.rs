@@ -18,7 +18,7 @@ pub struct DnsPart {
 }
 
 /// One check.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct FindingRow {
     /// dns or blocklist.
     pub kind: String,

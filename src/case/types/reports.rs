@@ -22,7 +22,7 @@ pub struct AuthenticationPart {
 }
 
 /// What reports say of one sending address with the case's domain.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct IpAuthentication {
     /// The address.
     pub ip: String,

@@ -129,7 +129,19 @@ impl SpfResult {
     }
 }
 
+impl SpfTerm {
+    /// A term of which nothing is known yet.
+    fn open(text: &str) -> Self {
+        Self { term: text.to_owned(), lookups: 0, networks: Vec::new(), record: None, note: None, kind: Kind::Open }
+    }
+}
+
 impl SpfTree {
+    /// Returns those of the faults that are about the limits of RFC 7208 section 4.6.4.
+    pub fn over_limits(&self) -> Vec<String> {
+        over_limits(self.lookups, self.void_lookups)
+    }
+
     /// Returns what the record says of an address, whatever the limits say of the record.
     pub fn of(&self, ip: IpAddr) -> SpfResult {
         verdict(&self.root, ip)
@@ -172,9 +184,9 @@ fn verdict(node: &SpfNode, ip: IpAddr) -> SpfResult {
 
 /// Looks up the SPF record of a domain and follows it. `Found` also where its tree has faults.
 pub async fn spf(resolver: &Resolver, domain: &str) -> Looked<SpfTree> {
-    let text = match record_of(resolver, domain).await {
-        Looked::Found(Ok(text)) => text,
-        Looked::Found(Err(several)) => {
+    let text = match record_of(resolver, domain).await.or_none() {
+        Ok(Ok(text)) => text,
+        Ok(Err(several)) => {
             return Looked::Found(SpfTree {
                 lookups: 0,
                 void_lookups: 0,
@@ -184,20 +196,25 @@ pub async fn spf(resolver: &Resolver, domain: &str) -> Looked<SpfTree> {
                 root: SpfNode { domain: domain.to_owned(), ..SpfNode::default() },
             });
         }
-        Looked::Absent(absence) => return Looked::Absent(absence),
-        Looked::Unchecked(why) => return Looked::Unchecked(why),
+        Err(none) => return none,
     };
     let mut walk = Walk { resolver, lookups: 0, void: 0, faults: Vec::new(), unchecked: Vec::new(), path: Vec::new() };
     let (root, all) = walk.follow(domain.to_owned(), text).await;
     let Walk { lookups, void, mut faults, unchecked, .. } = walk;
+    faults.extend(over_limits(lookups, void));
+    Looked::Found(SpfTree { lookups, void_lookups: void, all: all.map(Qualifier::word), faults, unchecked, root })
+}
+
+fn over_limits(lookups: u32, void: u32) -> Vec<String> {
+    let mut over = Vec::new();
     if lookups > LOOKUPS {
         let least = if lookups >= STOP { "at least " } else { "" };
-        faults.push(format!("{least}{lookups} lookups, {LOOKUPS} are allowed"));
+        over.push(format!("{least}{lookups} lookups, {LOOKUPS} are allowed"));
     }
     if void > VOID {
-        faults.push(format!("{void} lookups without an answer, {VOID} are allowed"));
+        over.push(format!("{void} lookups without an answer, {VOID} are allowed"));
     }
-    Looked::Found(SpfTree { lookups, void_lookups: void, all: all.map(Qualifier::word), faults, unchecked, root })
+    over
 }
 
 /// The one SPF record of a domain, or all of several.
@@ -260,14 +277,7 @@ impl<'a> Walk<'a> {
 
     async fn term(&mut self, domain: &str, directive: &Directive) -> SpfTerm {
         let qualifier = directive.qualifier;
-        let mut term = SpfTerm {
-            term: directive.text.clone(),
-            lookups: 0,
-            networks: Vec::new(),
-            record: None,
-            note: None,
-            kind: Kind::Open,
-        };
+        let mut term = SpfTerm::open(&directive.text);
         match &directive.mechanism {
             Mechanism::All => term.kind = Kind::All(qualifier),
             Mechanism::Network(network) => {
@@ -355,10 +365,9 @@ impl<'a> Walk<'a> {
     }
 
     async fn exchangers(&mut self, host: &str, term: &mut SpfTerm) -> Looked<Vec<IpAddr>> {
-        let hosts = match self.resolver.mx(host).await {
-            Looked::Found(hosts) => hosts,
-            Looked::Absent(absence) => return Looked::Absent(absence),
-            Looked::Unchecked(why) => return Looked::Unchecked(why),
+        let hosts = match self.resolver.mx(host).await.or_none() {
+            Ok(hosts) => hosts,
+            Err(none) => return none,
         };
         if hosts.len() > HOSTS {
             self.faults.push(format!("`{}` has {} hosts, {HOSTS} are allowed", term.term, hosts.len()));
@@ -378,14 +387,7 @@ impl<'a> Walk<'a> {
 
     /// Follows an include or redirect.
     async fn below(&mut self, text: &str, target: &str, kind: Kind) -> (SpfTerm, Option<Qualifier>) {
-        let mut term = SpfTerm {
-            term: text.to_owned(),
-            lookups: 0,
-            networks: Vec::new(),
-            record: None,
-            note: None,
-            kind: Kind::Open,
-        };
+        let mut term = SpfTerm::open(text);
         if !self.costs(target, &mut term) {
             return (term, None);
         }

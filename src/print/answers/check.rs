@@ -3,6 +3,7 @@
 use super::counted;
 use crate::check::{Checked, Finding, State};
 use crate::print::{Answer, Cell, Page, Table};
+use crate::words::short;
 
 /// Characters of an answer that a table shows; --format json and csv have all.
 const SHOWN: usize = 240;
@@ -23,7 +24,7 @@ impl Answer for Checked {
             for one in self.findings.iter().filter(|one| one.subject == subject) {
                 let gap = one.gap.map_or_else(String::new, |gap| format!(" ({gap})"));
                 let remedy = one.remedy.map_or_else(String::new, |remedy| format!(" → {remedy}"));
-                let found = format!("{}{remedy}", short(&one.found));
+                let found = format!("{}{remedy}", short(&one.found, SHOWN));
                 table.row(vec![state(one).into(), format!("{}{gap}", one.check).into(), found.into()]);
             }
             page = page.line(String::new()).heading(subject).table(table);
@@ -63,12 +64,5 @@ fn state(one: &Finding) -> String {
         (State::Defect, Some(severity)) => severity.word().to_owned(),
         (State::CouldNotCheck, _) => "could not check".to_owned(),
         (state, _) => state.word().to_owned(),
-    }
-}
-
-fn short(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
     }
 }

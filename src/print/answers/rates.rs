@@ -41,7 +41,7 @@ impl Answer for Rates {
             .line(String::new())
             .line(format!(
                 "{} of {} pass DMARC ({}); DKIM aligned {}, SPF aligned {}.",
-                crate::print::count(total.dmarc_pass),
+                crate::words::count(total.dmarc_pass),
                 counted(total.messages, "message"),
                 percent(total.pass_rate),
                 percent(total.dkim_rate),

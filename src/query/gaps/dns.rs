@@ -4,6 +4,7 @@ use duckdb::Connection;
 
 use super::super::{QueryError, Scope};
 use super::{Finding, Severity};
+use crate::words::short;
 
 /// Days for which a check speaks.
 const DAYS: i32 = 30;
@@ -32,15 +33,8 @@ pub(super) fn add(connection: &Connection, scope: &Scope, found: &mut Vec<Findin
         let (check, detail, day): (String, String, String) = (row.get(3)?, row.get(4)?, row.get(5)?);
         // Written by another version of this program, perhaps.
         let Some(definition) = super::definition(&gap) else { continue };
-        let severity = match severity.as_deref() {
-            Some("high") => Severity::High,
-            Some("warn") => Severity::Warn,
-            _ => Severity::Notice,
-        };
-        let detail = match detail.char_indices().nth(QUOTED) {
-            Some((end, _)) => format!("{}…", detail.get(..end).unwrap_or_default()),
-            None => detail,
-        };
+        let severity = severity.as_deref().and_then(Severity::from_word).unwrap_or(Severity::Notice);
+        let detail = short(&detail, QUOTED);
         let text = format!("live DNS on {day}: {check}: {detail}");
         match found.iter_mut().find(|one| one.gap == definition.gap && one.domain == domain) {
             Some(one) => {

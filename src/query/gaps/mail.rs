@@ -150,7 +150,7 @@ fn spf_alone(connection: &Connection, names: &Names, policies: &[Policy]) -> Res
         let text = format!(
             "{} source{} on which only SPF ever aligns: {}",
             count(sources),
-            super::policy::plural(sources),
+            crate::words::plural(sources),
             some(&tally.senders(names), 4)
         );
         found.push(tallied("G09", domain, severity, text, &tally, names));

@@ -44,6 +44,11 @@ impl Severity {
             Self::High => "high",
         }
     }
+
+    /// Reads the word of the answers and of the store.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Notice, Self::Warn, Self::High].into_iter().find(|severity| severity.word() == word)
+    }
 }
 
 /// The gaps of a period.

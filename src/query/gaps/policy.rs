@@ -7,6 +7,7 @@ use super::super::{QueryError, Scope};
 use super::{Finding, Severity};
 use crate::config::DomainRule;
 use crate::parse::{PolicyWord, domain_name};
+use crate::words::plural;
 
 const FLAPPING: &str = "
 WITH modal AS (
@@ -66,8 +67,4 @@ pub(super) fn flapping(connection: &Connection, scope: &Scope) -> Result<Vec<Fin
         Ok(Finding::new("G17", domain, Severity::Warn, text))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn plural(number: u64) -> &'static str {
-    if number == 1 { "" } else { "s" }
 }

@@ -143,7 +143,7 @@ fn spf_errors(connection: &Connection, records: &str, names: &Names) -> Result<V
         *most = (*most).max(reporters);
         listed.push(format!(
             "{result} for {name} at {reporters} reporter{}, {first} to {last}, {} messages",
-            super::policy::plural(reporters),
+            crate::words::plural(reporters),
             count(messages)
         ));
     }

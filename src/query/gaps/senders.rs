@@ -61,7 +61,7 @@ pub(super) fn findings(
             let text = format!(
                 "{} sender{} that nobody approved; {} of the messages fail: {}",
                 count(domain.names),
-                super::policy::plural(domain.names),
+                crate::words::plural(domain.names),
                 percent(share(domain.unapproved_failing, domain.unapproved.messages)),
                 some(&domain.unapproved.senders(names), 4)
             );

@@ -7,7 +7,7 @@ use super::SimulatedSender;
 use super::policy::Both;
 use crate::query::senders::Sums;
 use crate::senders::Class;
-use crate::words::{count, percent};
+use crate::words::{count, counted, percent};
 
 /// Whose mail a policy would hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -118,7 +118,7 @@ const fn hit(row: &SimulatedSender) -> u64 {
 }
 
 fn messages_of(number: u64) -> String {
-    format!("{} message{}", count(number), if number == 1 { "" } else { "s" })
+    counted(number, "message")
 }
 
 fn blocking(row: &SimulatedSender) -> String {
