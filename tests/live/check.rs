@@ -72,6 +72,18 @@ fn a_healthy_domain_has_no_defect() {
 }
 
 #[test]
+fn a_fault_of_a_record_is_none_of_its_cost() {
+    // The missing include has a name that sounds like a limit.
+    let zone =
+        healthy().replace("v=spf1 ip4:192.0.2.0/28 -all", "v=spf1 ip4:192.0.2.0/28 include:lookups.example -all");
+    let server = NameServer::start(&zone);
+    let plant = plant(&server, &[ours()]);
+    let answer = plant.json(&["check", DOMAIN]);
+    assert_eq!(state(&answer, DOMAIN, "SPF record"), "defect high G11");
+    assert_eq!(state(&answer, DOMAIN, "SPF lookups"), "ok - -", "one lookup of ten, one of two without an answer");
+}
+
+#[test]
 fn findings_are_kept_with_their_time() {
     let server = NameServer::start(&healthy());
     let plant = plant(&server, &[ours()]);
