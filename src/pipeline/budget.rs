@@ -41,3 +41,30 @@ impl Budget {
         self.freed.notify_all();
     }
 }
+
+/// When a [`Guard`] closes its budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    Always,
+    OnPanic,
+}
+
+/// Closes a budget when its holder ends, also by a panic: nobody waits for bytes that nobody gives back.
+pub(super) struct Guard<'a> {
+    budget: &'a Budget,
+    when: Closing,
+}
+
+impl Budget {
+    pub(super) const fn closing(&self, when: Closing) -> Guard<'_> {
+        Guard { budget: self, when }
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if self.when == Closing::Always || std::thread::panicking() {
+            self.budget.close();
+        }
+    }
+}

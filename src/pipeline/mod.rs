@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use crate::fetch::Item;
 use crate::store::{Batch, Committed, Counts, Found, MailboxPosition, ReadItem, Store, StoreError, Writer};
 use crate::unpack::Limits;
-use budget::Budget;
+use budget::{Budget, Closing};
 pub use read::ItemReader;
 
 /// How a pipeline is run.
@@ -189,16 +189,17 @@ pub fn run<E: std::error::Error + Send + 'static>(
         let (result, outcome) = crossbeam_channel::bounded(1);
         let (writer, budget) = (&mut writer, &budget);
         scope.spawn(move |_| {
-            let written = write_all(writer, options, &done, budget, committed);
-            if written.is_err() {
-                // Whoever feeds may be waiting for room that will never come.
-                budget.close();
-            }
-            result.send(written).ok();
+            // However it ends: whoever feeds may be waiting for room that will never come.
+            let _closing = budget.closing(Closing::Always);
+            result.send(write_all(writer, options, &done, budget, committed)).ok();
         });
         for _ in 0..options.workers.max(1) {
             let (taken, given) = (taken.clone(), given.clone());
-            scope.spawn(move |_| work(&options.limits, progress, &taken, &given));
+            scope.spawn(move |_| {
+                // The scope passes a panic on once everybody has ended.
+                let _closing = budget.closing(Closing::OnPanic);
+                work(&options.limits, progress, &taken, &given);
+            });
         }
         drop((taken, given));
         let job = Job { number: 0, items: Vec::new(), positions: Vec::new(), bytes: 0, commit: false };
@@ -290,7 +291,7 @@ fn write_all(
         let late = since.elapsed() >= options.commit_every;
         if over || late || asked || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
             if !batch.items.is_empty() || !batch.positions.is_empty() {
-                let told = writer.commit(&batch, over && early.is_empty())?;
+                let told = writer.commit(&batch, over && !early.contains_key(&next))?;
                 committed(&told);
                 batch = Batch::default();
                 budget.give(bytes);
@@ -299,7 +300,8 @@ fn write_all(
             asked = false;
             since = Instant::now();
         }
-        if over && early.is_empty() {
+        // What is missing now will never come: its worker panicked.
+        if over && !early.contains_key(&next) {
             return Ok(());
         }
     }
