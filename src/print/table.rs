@@ -12,6 +12,9 @@ const WIDTH: u16 = 100;
 /// Widest column that is never folded.
 const UNFOLDED: usize = 34;
 
+/// What a folded column keeps at least: a table may then be wider than [`WIDTH`], but its words stay words.
+const FOLDED: u16 = 20;
+
 pub(super) fn write(page: &Page, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     write_within(page, Some(WIDTH), colour, out)
 }
@@ -56,9 +59,11 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
     // Names stay in one piece; what is folded is the long text beside them.
     for (at, column) in shown.iter().zip(laid.column_iter_mut()) {
         let widest = table.rows.iter().filter_map(|row| row.get(*at)).map(|cell| show(cell).chars().count()).max();
-        if widest.is_some_and(|width| width <= UNFOLDED) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        column.set_constraint(if widest.is_some_and(|width| width <= UNFOLDED) {
+            ColumnConstraint::ContentWidth
+        } else {
+            ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(FOLDED))
+        });
     }
     if colour {
         laid.enforce_styling();

@@ -97,6 +97,23 @@ fn a_table_fits_a_hundred_columns() {
 }
 
 #[test]
+fn a_table_of_delivery_fits_and_keeps_its_words() {
+    let (world, _) = story();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_reports/delivery");
+    let mut answers = vec![world.text(&["delivery", "import", samples])];
+    for by in ["gateway", "recipient-domain", "source", "response", "day", "campaign"] {
+        answers.push(world.text(&["delivery", "summary", "--by", by]));
+    }
+    for line in answers.iter().flat_map(|answer| answer.lines()).filter(|line| line.starts_with(' ')) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    // Long text beside many numbers is folded between its words, never letter by letter.
+    let by_response = &answers[4];
+    assert_eq!(by_response.matches(" 421 Deferred - see").count(), 4, "{by_response}");
+    assert_eq!(by_response.matches(" 550 5.1.1 User unknown ").count(), 4, "{by_response}");
+}
+
+#[test]
 fn a_second_import_changes_nothing() {
     let (world, _) = story();
     let (before, ledger) = (world.contents(), world.number("SELECT count(*) FROM ledger"));

@@ -16,13 +16,13 @@ impl Answer for DeliveryImportAnswer {
             ("format", "format"),
             ("lines", "lines"),
             ("stored", "stored"),
-            ("duplicates", "known already"),
-            ("first", "first attempt"),
-            ("last", "last attempt"),
+            ("duplicates", "known"),
+            ("first", "first attempt (UTC)"),
+            ("last", "last attempt (UTC)"),
         ]);
         for file in &self.by_file {
             let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
-                at.map_or(Cell::Empty, |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string().into())
+                at.map_or(Cell::Empty, |at| at.format("%Y-%m-%d %H:%M:%S").to_string().into())
             };
             table.row(vec![
                 file.path.as_str().into(),
@@ -59,66 +59,45 @@ impl Answer for DeliveryImportAnswer {
     }
 }
 
+/// Columns about recipients, which a page shows first; those about the messages to them follow in a table of their own.
+const RECIPIENTS: [&str; 6] = ["recipients", "affected", "share", "severity", "attempts", "deferrals"];
+
 impl Answer for DeliverySummary {
     fn page(&self) -> Page {
-        let heading = match self.by {
-            DeliveryBy::Gateway => "gateway",
-            DeliveryBy::RecipientDomain => "recipient domain",
-            DeliveryBy::Source => "source",
-            DeliveryBy::Response => "response",
-            DeliveryBy::Day => "day",
-            DeliveryBy::Campaign => "campaign",
-        };
-        let mut columns = vec![(self.by.key(), heading)];
-        if self.by == DeliveryBy::Response {
-            columns.extend([("smtp_code", "code"), ("enhanced_code", "enhanced")]);
-        }
-        columns.extend([
-            ("recipients", "recipients"),
-            ("affected", "affected"),
-            ("share", "share"),
-            ("severity", "severity"),
-            ("attempts", "attempts"),
-            ("deferrals", "deferrals"),
-            ("reputation_deferrals", ""),
-            ("delivered_first", "at once"),
-            ("delivered_late", "late"),
-            ("expired", "expired"),
-            ("bounced", "bounced"),
-            ("dropped", "dropped"),
-            ("pending", "open"),
-            ("median_delay_late_s", "median delay s"),
-        ]);
-        let mut table = Table::new(&columns);
-        for row in &self.rows {
-            let name = row.name.get(self.by.key()).and_then(Option::as_deref);
-            let mut cells = vec![Cell::Text(name.unwrap_or("(none)").to_owned())];
-            if self.by == DeliveryBy::Response {
-                cells.push(row.smtp_code.map_or(Cell::Empty, |code| Cell::Number(code.to_string())));
-                cells.push(Cell::maybe(row.enhanced_code.as_deref()));
-            }
-            cells.extend(figures(&row.outcomes));
-            table.row(cells);
-        }
         let total = &self.total;
+        let of_recipients = |key: &str| key == self.by.key() || RECIPIENTS.contains(&key);
+        let of_messages = |key: &str| key == self.by.key() || !RECIPIENTS.contains(&key);
         let mut page = Page::new()
-            .heading(format!("Delivery by {heading}, {}", super::days(Span { since: self.since, until: self.until })))
-            .table(table)
+            .heading(format!(
+                "Delivery by {}, {}",
+                heading(self.by),
+                super::days(Span { since: self.since, until: self.until })
+            ))
+            .table(table(self, of_recipients))
+            .line(String::new())
+            .line("What became of the messages to them:")
+            .table(table(self, of_messages))
             .line(String::new())
             .line(format!(
-                "{} of {} got a gateway's reputation answer ({}); of the messages to them and the others {} came at once, {} late, {} expired, {} bounced, {} are open.",
+                "{} of {} got a gateway's reputation answer ({}).",
                 count(total.affected),
                 counted(total.recipients, "recipient"),
-                percent(total.share),
+                percent(total.share)
+            ))
+            .line(format!(
+                "Of all messages {} came at once, {} late, {} expired, {} bounced, {} are open.",
                 count(total.delivered_first),
                 count(total.delivered_late),
                 count(total.expired),
                 count(total.bounced),
                 count(total.pending),
             ))
-            .line("A message counts on the UTC day of its first attempt. A deferral that is delivered later is no loss.");
+            .line("A message counts on the UTC day of its first attempt.")
+            .line("A deferral that is delivered later is no loss.");
         if self.by == DeliveryBy::Response {
-            page = page.line("Outcomes are those of the messages that got the response at least once; a message may stand in several rows.");
+            page = page
+                .line("Outcomes are those of the messages that got the response at least once.")
+                .line("A message may stand in several rows.");
         }
         if self.internal > 0 {
             page = page.line(format!(
@@ -128,6 +107,63 @@ impl Answer for DeliverySummary {
         }
         page
     }
+
+    fn whole(&self) -> Page {
+        Page::new().table(table(self, |_| true))
+    }
+}
+
+const fn heading(by: DeliveryBy) -> &'static str {
+    match by {
+        DeliveryBy::Gateway => "gateway",
+        DeliveryBy::RecipientDomain => "recipient domain",
+        DeliveryBy::Source => "source",
+        DeliveryBy::Response => "response",
+        DeliveryBy::Day => "day",
+        DeliveryBy::Campaign => "campaign",
+    }
+}
+
+/// All columns, of which people see some.
+fn table(summary: &DeliverySummary, shown: impl Fn(&str) -> bool) -> Table {
+    let mut columns = vec![(summary.by.key(), heading(summary.by))];
+    if summary.by == DeliveryBy::Response {
+        // People read them in the response itself.
+        columns.extend([("smtp_code", ""), ("enhanced_code", "")]);
+    }
+    columns.extend([
+        ("recipients", "recipients"),
+        ("affected", "affected"),
+        ("share", "share"),
+        ("severity", "severity"),
+        ("attempts", "attempts"),
+        ("deferrals", "deferrals"),
+        ("reputation_deferrals", ""),
+        ("delivered_first", "at once"),
+        ("delivered_late", "late"),
+        ("expired", "expired"),
+        ("bounced", "bounced"),
+        ("dropped", "dropped"),
+        ("pending", "open"),
+        ("median_delay_late_s", "median delay s"),
+    ]);
+    for (key, heading) in &mut columns {
+        if !shown(key) {
+            *heading = "";
+        }
+    }
+    let mut table = Table::new(&columns);
+    for row in &summary.rows {
+        let name = row.name.get(summary.by.key()).and_then(Option::as_deref);
+        let mut cells = vec![Cell::Text(name.unwrap_or("(none)").to_owned())];
+        if summary.by == DeliveryBy::Response {
+            cells.push(row.smtp_code.map_or(Cell::Empty, |code| Cell::Number(code.to_string())));
+            cells.push(Cell::maybe(row.enhanced_code.as_deref()));
+        }
+        cells.extend(figures(&row.outcomes));
+        table.row(cells);
+    }
+    table
 }
 
 fn figures(outcomes: &Outcomes) -> Vec<Cell> {
