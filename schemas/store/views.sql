@@ -69,8 +69,13 @@ FROM record_full f, unnest(f.spf) AS u(d);
 COMMENT ON VIEW spf_results IS 'One row per record and SPF result. A record with two results counts twice: do not sum messages over records.';
 
 CREATE OR REPLACE VIEW policy_latest AS
-SELECT policy_domain, policy_domain_org, policy_domain_no, reporter, end_at, p, coalesce(sp, p) AS sp, coalesce(np, sp, p) AS np,
-    coalesce(pct, 100) AS pct, coalesce(testing, false) AS testing, coalesce(adkim, 'r') AS adkim, coalesce(aspf, 'r') AS aspf
-FROM report
-QUALIFY row_number() OVER (PARTITION BY policy_domain ORDER BY end_at DESC, report_no DESC) = 1;
-COMMENT ON VIEW policy_latest IS 'The policy of each domain in its newest report, with the defaults of the standards filled in.';
+WITH last AS (SELECT policy_domain_no, max(report_day) AS "day" FROM report GROUP BY policy_domain_no)
+SELECT r.policy_domain, any_value(r.policy_domain_org) AS policy_domain_org, r.policy_domain_no,
+    count(DISTINCT lower(r.reporter)) AS reporters, max(r.end_at) AS end_at,
+    mode(r.p) AS p, coalesce(mode(coalesce(r.sp, r.p)), mode(r.p)) AS sp,
+    coalesce(mode(r.np), mode(coalesce(r.sp, r.p)), mode(r.p)) AS np, coalesce(mode(r.pct), 100) AS pct,
+    coalesce(mode(r.testing), false) AS testing, coalesce(mode(r.adkim), 'r') AS adkim, coalesce(mode(r.aspf), 'r') AS aspf
+FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day >= last."day" - 1
+WHERE r.policy_domain IS NOT NULL
+GROUP BY r.policy_domain, r.policy_domain_no;
+COMMENT ON VIEW policy_latest IS 'The policy of each domain as most reports of its last two days say, value by value, with the defaults of the standards filled in.';

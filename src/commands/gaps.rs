@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, args: &GapsArgs) -> anyhow::Result<Exit> {
     if let Some(word) = &args.explain {
         let known: Vec<String> = DEFINITIONS.iter().map(|d| format!("{} {}", d.gap, d.name)).collect();
         let one = definition(word).with_context(|| format!("no gap `{word}`; there are {}", known.join(", ")))?;
-        context.answer(one)?;
+        context.answer(&one.on(args.period.days.as_of.unwrap_or(context.today)))?;
         return Ok(Exit::Done);
     }
     let store = context.read_attributed(args.period.days.as_of.unwrap_or(context.today))?;

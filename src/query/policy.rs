@@ -5,7 +5,7 @@ use duckdb::Connection;
 use super::{QueryError, Scope};
 use crate::parse::PolicyWord;
 
-// What most reports of a domain's last two days say, value by value: one reporter with a stale record or of another
+// The view `policy_latest`, within a scope: what most reports of a domain's last two days say, value by value: one reporter with a stale record or of another
 // schema (RFC 9990 has no pct, RFC 7489 no t and np) does not speak for the domain.
 const POLICIES: &str = "
 WITH last AS (

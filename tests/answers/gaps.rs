@@ -64,6 +64,51 @@ fn one_reporter_with_a_stale_record_does_not_speak_for_the_domain() {
     let mut plant = healthy(STRICT);
     plant.report("Gamma", DOMAIN, &days_before(1), "<p>none</p>", &[]);
     assert_eq!(plant.import().gaps(DOMAIN), []);
+    assert_eq!(shown(&plant, "G01"), 0, "nor in the statement that explains it");
+}
+
+/// Rows of the statement that explains a gap.
+fn shown(plant: &Plant, gap: &str) -> usize {
+    let one = plant.json(&["gaps", "--explain", gap, "--as-of", AS_OF]);
+    plant.json(&["sql", one["sql"].as_str().unwrap()]).as_array().unwrap().len()
+}
+
+#[test]
+fn the_statement_says_what_the_gap_says() {
+    for (policy, gap) in [
+        ("<p>none</p>", "G01"),
+        ("<p>reject</p><sp>quarantine</sp>", "G02"),
+        ("<p>reject</p><sp>reject</sp><np>none</np>", "G03"),
+        ("<p>quarantine</p><pct>25</pct>", "G04"),
+        ("<p>quarantine</p><testing>y</testing>", "G05"),
+    ] {
+        // Most say it; a newer report of one reporter alone does not.
+        let mut plant = healthy(policy);
+        plant.report("Gamma", DOMAIN, &days_before(1), STRICT, &[]);
+        plant.import();
+        assert!(plant.gaps(DOMAIN).iter().any(|row| row.0 == gap), "{gap}");
+        for number in 1..=5 {
+            let id = format!("G{number:02}");
+            assert_eq!(shown(&plant, &id), usize::from(id == gap), "{id} of {policy}");
+        }
+    }
+    // Days of silence count back from the day asked for.
+    for (days, silent) in [(3, 0), (4, 1), (8, 1)] {
+        let mut plant = Plant::new();
+        for day in days..days + 10 {
+            plant.report("Alpha", DOMAIN, &days_before(day), STRICT, &[aligned(DOMAIN, "192.0.2.1", 5)]);
+        }
+        plant.import();
+        assert_eq!(shown(&plant, "G15"), silent, "{days}");
+    }
+    for (from, silent) in [(6, 1), (5, 0)] {
+        let mut plant = healthy(STRICT);
+        for day in from..from + 5 {
+            plant.report("Gamma", DOMAIN, &days_before(day), STRICT, &[aligned(DOMAIN, "192.0.2.1", 5)]);
+        }
+        plant.import();
+        assert_eq!(shown(&plant, "G16"), silent, "{from}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-SELECT policy_domain, any_value(reporter) AS reporter, count(DISTINCT report_day) AS days, max(end_at) AS last_report, sum(messages) AS messages
+SELECT policy_domain, arg_max(reporter, end_at) AS reporter, count(DISTINCT report_day) AS days, max(end_at) AS last_report, sum(messages) AS messages
 FROM report
-WHERE end_at >= current_date - INTERVAL 30 DAY
+WHERE report_day > {as_of} - 30 AND report_day <= {as_of}
 GROUP BY policy_domain, lower(reporter)
-HAVING days >= 5 AND last_report < current_date - INTERVAL 4 DAY;
+HAVING days >= 5 AND timezone('UTC', max(end_at)) <= {as_of}::TIMESTAMP - INTERVAL 5 DAY;

@@ -1,12 +1,15 @@
 //! What each gap is: its id, name, meaning, remedy, and the SQL over the public views that shows it.
 
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Severity;
 
 /// A gap: a fact in the data that weakens a reputation case.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Definition {
     /// Id, `G01` to `G22`.
     pub gap: &'static str,
@@ -19,7 +22,7 @@ pub struct Definition {
     /// What to do about it.
     pub remedy: &'static str,
     /// The statement that shows it, for `dmarcase sql`.
-    pub sql: &'static str,
+    pub sql: Cow<'static, str>,
 }
 
 macro_rules! gaps {
@@ -31,7 +34,7 @@ macro_rules! gaps {
             severity: Severity::$severity,
             meaning: $meaning,
             remedy: $remedy,
-            sql: include_str!(concat!("../../../schemas/query/gaps/", $file, ".sql")),
+            sql: Cow::Borrowed(include_str!(concat!("../../../schemas/query/gaps/", $file, ".sql"))),
         },)+];
     };
 }
@@ -124,6 +127,14 @@ gaps! {
     "G22" "g22" "approved-senders-fail" High
     "Approved senders pass less than they should: the number that the ticket states."
     "Find the failing sources with `dmarcase rates --by source` and repair their DKIM and SPF first."
+}
+
+impl Definition {
+    /// Returns the definition with its statement for a day that counts as today.
+    #[must_use]
+    pub fn on(&self, as_of: NaiveDate) -> Self {
+        Self { sql: self.sql.replace("{as_of}", &format!("DATE '{as_of}'")).into(), ..self.clone() }
+    }
 }
 
 /// Returns the gap of an id or name, in any case.
