@@ -36,6 +36,9 @@ pub struct Global {
     /// The config [default: ./dmarcase.toml, the user's config folder, /etc/dmarcase/dmarcase.toml]
     #[arg(long, global = true, env = "DMARCASE_CONFIG", value_name = "PATH")]
     pub config: Option<PathBuf>,
+    /// Show and touch only what belongs to this [[tenant]] of the config
+    #[arg(long, global = true, env = "DMARCASE_TENANT", value_name = "NAME")]
+    pub tenant: Option<String>,
     /// How to write the answer
     #[arg(long, global = true, value_enum, default_value = "table")]
     pub format: Format,
@@ -104,6 +107,33 @@ pub enum Command {
 }
 
 impl Command {
+    /// Returns why a command cannot be narrowed to a tenant; `None` where it can. What is not named here is refused, so
+    /// that no new command shows one tenant to another.
+    pub const fn refuses_tenant(&self) -> Option<&'static str> {
+        use commands::DeliveryCommand::Summary;
+        match self {
+            Self::Rates(_)
+            | Self::Gaps(_)
+            | Self::Trend(_)
+            | Self::Simulate(_)
+            | Self::Report(_)
+            | Self::Case(_)
+            | Self::Export(_)
+            | Self::Status(_)
+            | Self::Fetch(_)
+            | Self::Watch(_)
+            | Self::Config(_)
+            | Self::Senders(commands::SendersArgs { command: None, .. })
+            | Self::Delivery(commands::DeliveryArgs { command: Summary(_), .. }) => None,
+            Self::Senders(_) => Some("a rule is written for all; list it in the tenant's `senders` to bind it"),
+            Self::Sql(_) => Some(
+                "a statement may name any table of the store; `dmarcase export --tenant NAME --from record_full FILE` \
+                 gives the tenant's records to ask elsewhere",
+            ),
+            _ => Some("the command works on the whole store"),
+        }
+    }
+
     /// Returns how much is said on standard error: a service says a line for each poll without being asked.
     pub const fn verbosity(&self, asked: u8) -> u8 {
         match self {

@@ -64,6 +64,11 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
         facts.ips.clone_from(&args.ips);
     }
     facts.domain = args.domain.clone().or(facts.domain);
+    if let (Some(tenant), Some(domain)) = (&context.tenant, &facts.domain)
+        && !tenant.owns(&crate::parse::domain_name(domain))
+    {
+        bail!("{domain} is no domain of the tenant `{}`", tenant.name);
+    }
     facts.gateway = args.gateway.clone().or(facts.gateway);
     let days = args.period.days(context.today)?;
     let store = context.read_attributed(days.as_of)?;

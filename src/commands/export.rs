@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::{Context, Exit};
-use crate::query::{PeriodArgs, Scope, export};
+use crate::query::{NARROWED, PeriodArgs, Scope, export};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,9 @@ pub struct ExportArgs {
 pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> {
     if args.path.exists() && !args.force {
         bail!("{} exists: --force replaces it", args.path.display());
+    }
+    if context.tenant.is_some() && !NARROWED.contains(&args.from.as_str()) {
+        bail!("`{}` is not held apart by tenant: export one of {}", args.from, NARROWED.join(", "));
     }
     let form = form(args)?;
     let store = context.read()?;

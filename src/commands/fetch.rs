@@ -87,6 +87,9 @@ pub(super) fn run(context: &Context, args: &FetchArgs) -> anyhow::Result<Exit> {
 pub(super) fn chosen<'a>(context: &'a Context, names: &[String]) -> anyhow::Result<Vec<&'a MailboxConfig>> {
     let all = &context.config.mailbox;
     if all.is_empty() {
+        if let Some(tenant) = &context.tenant {
+            bail!("the tenant `{}` has no mailbox: list its own in `mailboxes`", tenant.name);
+        }
         match &context.config.path {
             Some(path) => bail!("{} has no [[mailbox]]: see packaging/dmarcase.toml.example", path.display()),
             None => {

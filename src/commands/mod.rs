@@ -57,7 +57,7 @@ pub use trend::TrendArgs;
 pub use watch::WatchArgs;
 
 use crate::cli::{Command, Global};
-use crate::config::Config;
+use crate::config::{Config, Tenant};
 use crate::print::{Answer, Format, Output};
 use crate::store::{Access, Store};
 
@@ -75,6 +75,8 @@ pub enum Exit {
 pub struct Context {
     /// The config.
     pub config: Config,
+    /// The tenant that everything is narrowed to; the config's domains, mailboxes and facts are its own then.
+    pub tenant: Option<Tenant>,
     /// The store's file.
     pub db: PathBuf,
     /// How long to wait for it.
@@ -94,7 +96,8 @@ impl Context {
     /// The config cannot be read.
     pub fn new(global: &Global) -> anyhow::Result<Self> {
         use std::io::IsTerminal;
-        let config = Config::find(global.config.as_deref())?;
+        let mut config = Config::find(global.config.as_deref())?;
+        let tenant = global.tenant.as_deref().map(|name| config.narrow(name)).transpose()?;
         let db = match (&global.db, config.store_path()) {
             (Some(path), _) => path.clone(),
             (None, Some(path)) => path,
@@ -106,6 +109,7 @@ impl Context {
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Ok(Self {
             config,
+            tenant,
             db,
             wait,
             output: Output { format: global.format, colour },
@@ -114,12 +118,12 @@ impl Context {
         })
     }
 
-    /// Opens the store for reading.
+    /// Opens the store for reading, narrowed to the tenant where one is asked for.
     ///
     /// # Errors
     /// Absent, locked, or no store of this version.
     pub fn read(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.db, Access::Read, self.wait)?)
+        self.narrowed(self.whole()?)
     }
 
     /// Opens the store for reading, with every source attributed by the rules that hold on a day. Where the config's
@@ -128,15 +132,28 @@ impl Context {
     /// # Errors
     /// Like [`Context::read`], or the attribution cannot be written.
     pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
-        let store = self.read()?;
+        let store = self.whole()?;
         if crate::senders::is_current(store.connection(), &self.config, as_of)? {
-            return Ok(store);
+            return self.narrowed(store);
         }
         drop(store);
         let store = Store::open(&self.db, Access::Write, self.wait).context("attributing sources to senders")?;
         crate::senders::attribute(store.connection(), &self.config, as_of)?;
         drop(store);
         self.read()
+    }
+
+    fn whole(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.db, Access::Read, self.wait)?)
+    }
+
+    fn narrowed(&self, store: Store) -> anyhow::Result<Store> {
+        if let Some(tenant) = &self.tenant {
+            let others: Vec<&Tenant> = self.config.tenant.iter().filter(|other| other.name != tenant.name).collect();
+            crate::query::narrow(store.connection(), tenant, &others)
+                .with_context(|| format!("narrowing the store to the tenant `{}`", tenant.name))?;
+        }
+        Ok(store)
     }
 
     /// Writes an answer to standard output.
@@ -158,6 +175,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// # Errors
 /// The command failed; nothing is half-done.
 pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
+    if global.tenant.is_some()
+        && let Some(why) = command.refuses_tenant()
+    {
+        anyhow::bail!("--tenant has no place here: {why}");
+    }
     let context = Context::new(global)?;
     match command {
         Command::Import(args) => import::run(&context, &args),

@@ -53,7 +53,12 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
     while !stop.load(Ordering::Relaxed) {
         if reload.swap(false, Ordering::Relaxed) {
             reloading();
-            match config.path.clone().context("there is no config file").and_then(|path| read(&path, &args.mailboxes)) {
+            match config
+                .path
+                .clone()
+                .context("there is no config file")
+                .and_then(|path| read(&path, &args.mailboxes, context))
+            {
                 Ok((fresh, chosen)) => {
                     (config, mailboxes) = (fresh, chosen);
                     plan = Plan::new(&mailboxes, Local::now());
@@ -117,8 +122,11 @@ fn log(poll: &MailboxPoll) {
     }
 }
 
-fn read(path: &Path, names: &[String]) -> anyhow::Result<(Config, Vec<MailboxConfig>)> {
-    let config = Config::read(path)?;
+fn read(path: &Path, names: &[String], context: &Context) -> anyhow::Result<(Config, Vec<MailboxConfig>)> {
+    let mut config = Config::read(path)?;
+    if let Some(tenant) = &context.tenant {
+        config.narrow(&tenant.name)?;
+    }
     let wanted = |mailbox: &&MailboxConfig| names.is_empty() || names.contains(&mailbox.name);
     let mailboxes: Vec<MailboxConfig> = config.mailbox.iter().filter(wanted).cloned().collect();
     anyhow::ensure!(!mailboxes.is_empty(), "{} has no [[mailbox]] to watch", path.display());

@@ -137,9 +137,26 @@ impl Config {
     /// What is wrong, in words: the line and the nearest known key, or two rules that claim the same mail.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut config: Self = toml::from_str(text).map_err(|error| explain(&error))?;
+        let mailboxes: Vec<&str> = config.mailbox.iter().map(|mailbox| mailbox.name.as_str()).collect();
+        tenant::check(&config.tenant, &mailboxes)?;
         tenant::bind(&mut config.sender, &config.tenant)?;
         sender::check(&config.sender)?;
         Ok(config)
+    }
+
+    /// Narrows the config to a tenant: its domains, its mailboxes, and facts only where they are about a domain of its
+    /// own. Rules of senders stay, since attribution is one for all. Returns the tenant.
+    ///
+    /// # Errors
+    /// Names the tenants that there are.
+    pub fn narrow(&mut self, name: &str) -> Result<Tenant, ConfigError> {
+        let tenant = self.tenant(name)?.clone();
+        self.mailbox.retain(|mailbox| tenant.mailboxes.contains(&mailbox.name));
+        self.domain.retain(|rule| tenant.owns(&crate::parse::domain_name(&rule.name)));
+        if !self.case.domain.as_deref().is_some_and(|domain| tenant.owns(&crate::parse::domain_name(domain))) {
+            self.case = crate::case::Facts::default();
+        }
+        Ok(tenant)
     }
 
     /// Returns the tenant of a name.

@@ -236,7 +236,7 @@ fn clash(one: &SenderRule, other: &SenderRule) -> bool {
     }
 }
 
-fn overlap(a: &DomainPattern, b: &DomainPattern) -> bool {
+pub(super) fn overlap(a: &DomainPattern, b: &DomainPattern) -> bool {
     match (a.below, b.below) {
         (false, false) => a == b,
         (true, false) => a.matches(&b.domain),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::sender::{DomainPattern, SenderRule};
+use super::sender::{DomainPattern, SenderRule, overlap};
 
 /// One tenant.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,6 +33,31 @@ impl Tenant {
             [false, true].map(|below| DomainPattern { domain: domain.clone(), below })
         })
     }
+}
+
+/// Checks tenants against one another and against the mailboxes that there are: what two of them own would show to both.
+pub(super) fn check(tenants: &[Tenant], mailboxes: &[&str]) -> Result<(), String> {
+    for (at, tenant) in tenants.iter().enumerate() {
+        if let Some(name) = tenant.mailboxes.iter().find(|name| !mailboxes.contains(&name.as_str())) {
+            return Err(format!("the tenant `{}` lists the mailbox `{name}`, which no [[mailbox]] has", tenant.name));
+        }
+        for other in tenants.iter().take(at) {
+            if other.name == tenant.name {
+                return Err(format!("two tenants are named `{}`", tenant.name));
+            }
+            let shared = tenant.patterns().find(|one| other.patterns().any(|two| overlap(one, &two)));
+            if let Some(shared) = shared {
+                return Err(format!("the tenants `{}` and `{}` both own {}", other.name, tenant.name, shared.domain));
+            }
+            if let Some(name) = tenant.mailboxes.iter().find(|name| other.mailboxes.contains(name)) {
+                return Err(format!(
+                    "the tenants `{}` and `{}` both own the mailbox `{name}`",
+                    other.name, tenant.name
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Binds each sender that tenants list to the domains of those tenants, so that no approval crosses from one tenant to

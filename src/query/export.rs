@@ -43,7 +43,9 @@ pub fn export(
 
 fn columns(connection: &Connection, from: &str) -> Result<Vec<String>, QueryError> {
     let mut statement = connection.prepare(
-        "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index",
+        // A temporary view comes before what it hides.
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND NOT internal
+         QUALIFY rank() OVER (ORDER BY database_name = 'temp' DESC) = 1 ORDER BY column_index",
     )?;
     let rows = statement.query_map([from], |row| row.get(0))?;
     let columns: Vec<String> = rows.collect::<Result<_, _>>()?;

@@ -12,6 +12,7 @@ mod senders;
 mod simulate;
 mod sql;
 mod status;
+mod tenant;
 mod trend;
 
 pub use export::export;
@@ -28,6 +29,7 @@ pub use simulate::{
 };
 pub use sql::{Files, Rows, SqlError, lock_down, sql, sql_to_parquet};
 pub use status::{Status, status};
+pub use tenant::{NARROWED, narrow};
 pub use trend::{Backdrop, Change, ChangeKind, Day, Departure, Trend, TrendRow, episodes, failing, trend, volume};
 
 /// Divides messages by messages; `None` where there are none, since a share of nothing is no share.

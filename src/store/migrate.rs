@@ -14,7 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
 ];
 
 /// The views, re-created when this text changes.
-const VIEWS: &str = concat!(
+pub(crate) const VIEWS: &str = concat!(
     include_str!("../../schemas/store/views.sql"),
     "\n",
     include_str!("../../schemas/store/views_delivery.sql")

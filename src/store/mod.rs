@@ -19,6 +19,7 @@ pub use columns::Columns;
 pub use error::StoreError;
 pub(crate) use ledger::origin_of;
 pub use mailbox::{MailboxMemory, PollEnd, record_polls};
+pub(crate) use migrate::VIEWS;
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use transaction::in_transaction;

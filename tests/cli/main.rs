@@ -17,3 +17,5 @@ mod samples;
 mod schemas;
 mod sql;
 mod support;
+mod tenant;
+mod year;
