@@ -68,6 +68,26 @@ enum Command {
         #[arg(long, default_value_t = 364)]
         days: u32,
     },
+    /// Writes the Postfix log of a busy sender, for `dmarcase delivery import`; says what it holds.
+    Log {
+        /// The file to write; - for standard output.
+        out: PathBuf,
+        /// Its attempts, at least.
+        #[arg(long)]
+        attempts: u64,
+        /// The days that they are spread over.
+        #[arg(long, default_value_t = 90)]
+        days: u64,
+        /// Other seed, other log.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// RFC 3339 stamps.
+        #[arg(long)]
+        iso: bool,
+        /// Without the lines that carry no evidence.
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Writes one report of many records, gzip, as a stream.
     OneLarge {
         /// The `.xml.gz` file to write; its truth goes beside it.
@@ -99,6 +119,14 @@ fn main() -> Result<()> {
         }
         Command::Clean { out } => generator::clean::write(&out)?.to_string(),
         Command::Year { out, seed, days } => generator::year::write(&out, seed, days)?.to_string(),
+        Command::Log { out, attempts, days, seed, iso, quiet } => {
+            let told = generator::log::write(&out, &generator::log::Options { attempts, days, seed, iso, quiet })?;
+            if out.as_os_str() == "-" {
+                writeln!(std::io::stderr().lock(), "{told}")?;
+                return Ok(());
+            }
+            told.to_string()
+        }
         Command::OneLarge { out, records, seed } => generator::one_large(&out, records, seed)?.to_string(),
     };
     writeln!(std::io::stdout().lock(), "{told}")?;

@@ -4,6 +4,7 @@ pub(crate) mod clean;
 pub(crate) mod corpus;
 mod delivery;
 mod large;
+pub(crate) mod log;
 mod mail;
 mod pack;
 mod report;
