@@ -170,6 +170,32 @@ Nov 24 09:00:00 mx1 postfix/smtp[1]: ABCDE12345: to=<a@corp.test>, relay=mx.corp
 }
 
 #[test]
+fn a_change_of_summer_time_is_read_as_the_zone_has_it_and_the_doubled_hour_is_said() {
+    let line = |stamp: &str| {
+        format!(
+            "{stamp} mx1 postfix/smtp[1]: ABCDE12345: to=<a@corp.test>, relay=mx.corp.test[203.0.113.1]:25, delay=1, delays=0/0/0/1, dsn=4.2.0, status=deferred (host mx.corp.test[203.0.113.1] said: 450 wait)\n"
+        )
+    };
+    let read = |stamps: &[&str]| {
+        let log: String = stamps.iter().map(|stamp| line(stamp)).collect();
+        let zone = "Europe/Berlin".parse::<Zone>().unwrap();
+        let read = read_with(log.as_bytes(), Options { zone, year: Some(2026), ..options() });
+        let at: Vec<String> = read.rows.iter().map(|row| row.at.clone()).collect();
+        (at, read.counts.ambiguous_times)
+    };
+    // 25 October 2026, 03:00 +02:00 becomes 02:00 +01:00: stamps from 02:00:00 to 02:59:59 come twice.
+    let autumn = read(&["Oct 25 01:59:59", "Oct 25 02:30:00", "Oct 25 02:59:59", "Oct 25 03:00:00"]);
+    let first = ["2026-10-24T23:59:59Z", "2026-10-25T00:30:00Z", "2026-10-25T00:59:59Z", "2026-10-25T02:00:00Z"];
+    assert_eq!(autumn, (first.map(str::to_owned).to_vec(), 2));
+    // 29 March 2026, 02:00 +01:00 becomes 03:00 +02:00: no clock shows 02:30.
+    let spring = read(&["Mar 29 01:59:59", "Mar 29 02:30:00", "Mar 29 03:00:01"]);
+    let read_as = ["2026-03-29T00:59:59Z", "2026-03-29T01:00:01Z", "2026-03-29T01:30:00Z"];
+    let mut at = spring.0.clone();
+    at.sort();
+    assert_eq!((at, spring.1), (read_as.map(str::to_owned).to_vec(), 1));
+}
+
+#[test]
 fn a_line_cut_by_the_syslog_limit_keeps_what_it_still_says() {
     let log = "\
 Nov 24 09:00:00 mx1 postfix/smtp[1]: ABCDE12345: to=<a@corp.test>, relay=mx.corp.test[203.0.113.1]:25, delay=1, delays=0/0/0/1, dsn=4.7.0, status=deferred (host mx.corp.test[203.0.113.1] said: 421 4.7.0 a very long tex

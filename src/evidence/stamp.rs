@@ -18,6 +18,8 @@ pub enum Zone {
     Offset(i32),
     /// The zone of this machine (or of `$TZ`), with its summer time.
     Local,
+    /// A zone of the IANA database, with its summer time.
+    Named(chrono_tz::Tz),
 }
 
 impl FromStr for Zone {
@@ -31,9 +33,11 @@ impl FromStr for Zone {
         }
         match offset(text.as_bytes()) {
             Some((seconds, length)) if length == text.len() => Ok(Self::Offset(seconds)),
-            _ => Err(format!(
-                "`{text}` is no zone: write utc, an offset as +02:00, or local (the zone of this machine; set TZ for another)"
-            )),
+            _ => text.parse().map(Self::Named).map_err(|_| {
+                format!(
+                    "`{text}` is no zone: write utc, an offset as +02:00, a name as Europe/Berlin, or local (the zone of this machine)"
+                )
+            }),
         }
     }
 }
@@ -43,6 +47,7 @@ impl std::fmt::Display for Zone {
         match self {
             Self::Utc => f.write_str("UTC"),
             Self::Local => f.write_str("local time"),
+            Self::Named(zone) => f.write_str(zone.name()),
             Self::Offset(seconds) => {
                 let minutes = seconds.abs() / 60;
                 let sign = if *seconds < 0 { '-' } else { '+' };
@@ -169,23 +174,28 @@ impl Stamps {
         self.hour_at = match self.zone {
             Zone::Utc => start,
             Zone::Offset(seconds) => start - i64::from(seconds) * SECOND,
-            Zone::Local => {
-                let naive = DateTime::<Utc>::from_timestamp_micros(start)?.naive_utc();
-                match Local.from_local_datetime(&naive) {
-                    chrono::LocalResult::Single(time) => time.timestamp_micros(),
-                    chrono::LocalResult::Ambiguous(early, _) => {
-                        self.hour_ambiguous = true;
-                        early.timestamp_micros()
-                    }
-                    chrono::LocalResult::None => {
-                        self.hour_ambiguous = true;
-                        let before = DateTime::<Utc>::from_timestamp_micros(start - 3600 * SECOND)?.naive_utc();
-                        Local.from_local_datetime(&before).earliest()?.timestamp_micros() + 3600 * SECOND
-                    }
-                }
-            }
+            Zone::Local => self.civil(&Local, start)?,
+            Zone::Named(zone) => self.civil(&zone, start)?,
         };
         Some(())
+    }
+
+    /// The time of an hour on the clocks of a zone. An hour that comes twice is taken as its first time, one that is left out
+    /// as the one after it; both are counted, since no stamp says which it was.
+    fn civil<T: TimeZone>(&mut self, zone: &T, start: i64) -> Option<i64> {
+        let naive = |at: i64| Some(DateTime::<Utc>::from_timestamp_micros(at)?.naive_utc());
+        Some(match zone.from_local_datetime(&naive(start)?) {
+            chrono::LocalResult::Single(time) => time.timestamp_micros(),
+            chrono::LocalResult::Ambiguous(early, _) => {
+                self.hour_ambiguous = true;
+                early.timestamp_micros()
+            }
+            chrono::LocalResult::None => {
+                self.hour_ambiguous = true;
+                let before = naive(start - 3600 * SECOND)?;
+                zone.from_local_datetime(&before).earliest()?.timestamp_micros() + 3600 * SECOND
+            }
+        })
     }
 }
 
@@ -214,6 +224,7 @@ pub(crate) fn year_month(at: DateTime<Utc>, zone: Zone) -> (i32, u32, u32) {
         Zone::Utc => at.date_naive(),
         Zone::Offset(seconds) => (at + chrono::Duration::seconds(i64::from(seconds))).date_naive(),
         Zone::Local => at.with_timezone(&Local).date_naive(),
+        Zone::Named(zone) => at.with_timezone(&zone).date_naive(),
     };
     (date.year(), date.month(), date.day())
 }
