@@ -4,6 +4,7 @@
 mod delivery_common;
 
 use delivery_common::*;
+use dmarcase::config::Config;
 use dmarcase::evidence::{Gateways, LogFormat, Options, Recipients, Zone, shape, unfold};
 use proptest::prelude::*;
 
@@ -137,11 +138,38 @@ fn gateways_are_known_by_host_and_by_words() {
     }
     assert!(gateways.reputation_of("452 4.2.2 mailbox full").is_empty());
     assert!(gateways.reputation_of("421 4.7.0 screening ports are busy").is_empty());
-    let own = "gateway,name,kind,pattern,reputation,identifies,confidence,note\nacme,Acme Filter,host,filter.corp.test,,,,\nacme,Acme Filter,response,acme says no,yes,yes,,\n";
-    let gateways = Gateways::with(own).unwrap();
+}
+
+#[test]
+fn gateways_of_the_config_come_before_the_bundled_ones() {
+    let config = |text: &str| Config::parse(text).map(|config| Gateways::with(&config.gateway).unwrap());
+    let gateways = config(
+        r#"
+[[gateway]]
+id = "acme"
+name = "Acme Filter"
+hosts = ["*.filter.corp.test", "mx.corp.pphosted.com"]
+words = ['acme support']
+reputation = ['acme says no']
+"#,
+    )
+    .unwrap();
     assert_eq!(gateways.of_host("mx1.filter.corp.test"), Some("acme"));
+    assert_eq!(gateways.of_host("mx.corp.pphosted.com"), Some("acme"), "the longer name wins");
+    assert_eq!(gateways.of_host("mx0a-1.pphosted.com"), Some("proofpoint"));
     assert_eq!(gateways.reputation_of("421 Acme says no"), ["acme"]);
-    assert!(Gateways::with("h\nacme,Acme,host\n").is_err());
+    assert_eq!(gateways.of_response("421 ask Acme support"), Some("acme"));
+    assert_eq!(gateways.name("acme"), "Acme Filter");
+    assert_ne!(gateways.digest(), Gateways::bundled().unwrap().digest());
+    for (text, fault) in [
+        ("[[gateway]]\nid = \"acme\"", "needs hosts, words or reputation"),
+        ("[[gateway]]\nid = \"unknown\"\nhosts = [\"a.test\"]", "letters, digits and dashes"),
+        ("[[gateway]]\nid = \"acme\"\nreputation = [\"(\"]", "[[gateway]] `acme`"),
+        ("[[gateway]]\nid = \"acme\"\nhost = [\"a.test\"]", "did you mean `hosts`?"),
+    ] {
+        let error = config(text).map(|_| ()).unwrap_err();
+        assert!(error.contains(fault), "{error}");
+    }
 }
 
 #[test]
@@ -155,7 +183,9 @@ fn recipients_are_one_in_any_case_and_another_under_another_secret() {
 
 #[test]
 fn zones_are_read_and_shown() {
-    for (text, shown) in [("utc", "UTC"), ("Z", "UTC"), ("+02:00", "+02:00"), ("-0530", "-05:30")] {
+    for (text, shown) in
+        [("utc", "UTC"), ("Z", "UTC"), ("+02:00", "+02:00"), ("-0530", "-05:30"), ("Europe/Berlin", "Europe/Berlin")]
+    {
         assert_eq!(text.parse::<Zone>().unwrap().to_string(), shown);
     }
     assert!("Europe/Nowhere".parse::<Zone>().is_err());

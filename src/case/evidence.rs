@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 
 use super::types::{DayRow, HistoryRow, ResponseRow, Retries, Sample, SamplePart, SmtpPart};
-use crate::evidence::{DeliveryScope, unfold};
+use crate::evidence::{DeliveryScope, quoted, unfold};
 
 /// Responses of one kind that a case shows.
 const RESPONSES: usize = 12;
@@ -23,27 +23,32 @@ pub(super) fn sources_of(connection: &Connection, scope: &DeliveryScope) -> duck
     let sql = format!(
         "SELECT t.\"text\" FROM delivery_life l JOIN delivery_text t ON t.text_no = l.source
          WHERE l.reputation_deferrals > 0 AND {} GROUP BY 1 ORDER BY count(*) DESC, 1",
-        scope.condition()
+        scope.looked_up(connection)?
     );
     connection.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Part 2.
-pub(super) fn smtp(connection: &Connection, scope: &DeliveryScope) -> duckdb::Result<SmtpPart> {
-    let within = scope.condition();
-    let sql = format!(
-        "WITH lives AS (SELECT l.message_key, l.recipient_key, l.recipient_domain, o.gateway FROM delivery_life l
-            JOIN delivery_route o ON o.route_no = l.route WHERE l.deferrals > 0 AND {within})
-         SELECT coalesce(r.shape, '(no response)'), r.smtp_code, r.enhanced_code, r.stage, r.template, arg_min(x.vars, x.attempt_at),
-            count(*), count(DISTINCT x.recipient_key), count(DISTINCT x.recipient_domain), epoch_us(min(x.attempt_at)),
-            epoch_us(max(x.attempt_at)),
-            bool_or(list_contains(r.reputation_of, l.gateway) OR list_contains(r.reputation_of, split_part(l.gateway, '-', 1)))
-         FROM delivery_line x JOIN lives l USING (message_key, recipient_key)
-         LEFT JOIN delivery_response r ON r.response_no = x.response
-         WHERE x.status = 1 GROUP BY r.response_no, r.shape, r.smtp_code, r.enhanced_code, r.stage, r.template
-         ORDER BY count(*) DESC, 1"
-    );
-    let mut part = SmtpPart { sql: one_line(&sql), ..SmtpPart::default() };
+/// Part 2. `within` is the scope, looked up.
+pub(super) fn smtp(connection: &Connection, scope: &DeliveryScope, within: &str) -> duckdb::Result<SmtpPart> {
+    // A case is about one gateway, so its answers are judged once, not at every line.
+    let gateway = scope.gateway.as_deref().unwrap_or_default();
+    let family = gateway.split('-').next().unwrap_or_default();
+    let statement = |within: &str| {
+        format!(
+            "SELECT coalesce(r.shape, '(no response)'), r.smtp_code, r.enhanced_code, r.stage, r.template, g.* EXCLUDE (response),
+                coalesce(list_has_any(r.reputation_of, [{}, {}]), false)
+             FROM (SELECT x.response, arg_min(x.vars, x.attempt_at), count(*) AS attempts, count(DISTINCT x.recipient_key),
+                    count(DISTINCT x.recipient_domain), epoch_us(min(x.attempt_at)), epoch_us(max(x.attempt_at))
+                FROM delivery_line x WHERE x.status = 1 AND (x.message_key, x.recipient_key) IN (
+                    SELECT (l.message_key, l.recipient_key) FROM delivery_life l WHERE l.deferrals > 0 AND {within})
+                GROUP BY x.response) g
+             LEFT JOIN delivery_response r ON r.response_no = g.response ORDER BY g.attempts DESC, 1",
+            quoted(gateway),
+            quoted(family)
+        )
+    };
+    let sql = statement(within);
+    let mut part = SmtpPart { sql: one_line(&statement(&scope.condition())), ..SmtpPart::default() };
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -90,15 +95,14 @@ pub(super) fn smtp(connection: &Connection, scope: &DeliveryScope) -> duckdb::Re
 }
 
 /// Retries of the affected pairs.
-pub(super) fn retries(connection: &Connection, scope: &DeliveryScope) -> duckdb::Result<Retries> {
+pub(super) fn retries(connection: &Connection, within: &str) -> duckdb::Result<Retries> {
     let sql = format!(
         "SELECT count(*), min(l.attempts)::UBIGINT, quantile_disc(l.attempts, 0.5)::UBIGINT, max(l.attempts)::UBIGINT,
             count(*) FILTER (WHERE l.outcome = 1), count(*) FILTER (WHERE l.outcome = 2), count(*) FILTER (WHERE l.outcome = 3),
             count(*) FILTER (WHERE l.outcome = 5), count(DISTINCT l.recipient_domain),
             min(d) FILTER (WHERE l.outcome = 1), quantile_disc(d, 0.5) FILTER (WHERE l.outcome = 1), max(d) FILTER (WHERE l.outcome = 1)
-         FROM (SELECT l.*, date_diff('second', l.first_at, l.final_at) AS d FROM delivery_life l
-            WHERE l.reputation_deferrals > 0 AND {}) l",
-        scope.condition()
+         FROM (SELECT l.attempts, l.outcome, l.recipient_domain, epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000 AS d
+            FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {within}) l"
     );
     connection.query_row(&sql, [], |row| {
         let seconds = |column: usize| -> duckdb::Result<Option<u64>> {
@@ -122,13 +126,12 @@ pub(super) fn retries(connection: &Connection, scope: &DeliveryScope) -> duckdb:
 }
 
 /// Outcomes by day of the first attempt.
-pub(super) fn days(connection: &Connection, scope: &DeliveryScope) -> duckdb::Result<Vec<DayRow>> {
+pub(super) fn days(connection: &Connection, within: &str) -> duckdb::Result<Vec<DayRow>> {
     let sql = format!(
-        "SELECT timezone('UTC', l.first_at)::DATE AS day, coalesce(sum(l.reputation_deferrals), 0)::UBIGINT,
+        "SELECT DATE '1970-01-01' + (epoch_us(l.first_at) // 86400000000)::INTEGER AS day, coalesce(sum(l.reputation_deferrals), 0)::UBIGINT,
             count(*) FILTER (WHERE l.outcome = 0), count(*) FILTER (WHERE l.outcome = 1), count(*) FILTER (WHERE l.outcome = 2),
             count(*) FILTER (WHERE l.outcome = 3), count(*) FILTER (WHERE l.outcome = 5)
-         FROM delivery_life l WHERE {} GROUP BY 1 ORDER BY 1",
-        scope.condition()
+         FROM delivery_life l WHERE {within} GROUP BY 1 ORDER BY 1"
     );
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
@@ -159,19 +162,19 @@ struct Candidate {
 pub(super) fn samples(
     connection: &Connection,
     scope: &DeliveryScope,
+    within: &str,
     show_recipients: bool,
 ) -> duckdb::Result<SamplePart> {
-    let sql = format!(
-        "SELECT l.recipient_domain, l.outcome,
-            arg_max(struct_pack(m := l.message_key, r := l.recipient_key, n := l.reputation_deferrals),
-                (l.reputation_deferrals, -epoch_us(l.first_at), l.message_key, l.recipient_key)) AS worst
-         FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {} GROUP BY 1, 2",
-        scope.condition()
-    );
-    let outer =
-        format!("SELECT recipient_domain, outcome, worst.m, worst.r, worst.n FROM ({sql}) ORDER BY 5 DESC, 3, 4");
-    let mut statement = connection.prepare(&outer)?;
-    let candidates = statement
+    let statement = |within: &str| {
+        format!(
+            "SELECT recipient_domain, outcome, worst.m, worst.r, worst.n FROM (SELECT l.recipient_domain, l.outcome,
+                arg_max(struct_pack(m := l.message_key, r := l.recipient_key, n := l.reputation_deferrals),
+                    (l.reputation_deferrals, -epoch_us(l.first_at), l.message_key, l.recipient_key)) AS worst
+             FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {within} GROUP BY 1, 2) ORDER BY 5 DESC, 3, 4"
+        )
+    };
+    let mut query = connection.prepare(&statement(within))?;
+    let candidates = query
         .query_map([], |row| {
             Ok(Candidate {
                 domain: row.get(0)?,
@@ -182,8 +185,12 @@ pub(super) fn samples(
             })
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    let mut part = SamplePart { samples: Vec::new(), sql: one_line(&outer) };
-    for one in &choose(candidates) {
+    let mut part = SamplePart { samples: Vec::new(), sql: one_line(&statement(&scope.condition())) };
+    let chosen = choose(candidates);
+    if chosen.is_empty() {
+        return Ok(part);
+    }
+    for one in &chosen {
         part.samples.push(sample(connection, one, show_recipients)?);
     }
     Ok(part)

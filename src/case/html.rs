@@ -28,7 +28,42 @@ fn harmless(text: &str) -> String {
     plain(text).into_owned()
 }
 
-/// Says whether a column holds numbers.
-pub(crate) fn is_number(head: &[String], place: &usize) -> bool {
-    head.get(*place).is_some_and(|one| heading_of(one).1)
+/// The longest cell that stays on one line.
+const SHORT: usize = 20;
+/// The longest word that a column is made wide enough for.
+const WORD: usize = 20;
+/// Columns from which on a table is set smaller.
+const WIDE: usize = 9;
+
+/// A table with the style class of each column.
+struct Columns<'a> {
+    head: &'a [String],
+    rows: &'a [Vec<String>],
+    classes: Vec<&'static str>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(head: &'a [String], rows: &'a [Vec<String>]) -> Self {
+        let class = |place: usize, name: &str| {
+            let (name, number) = heading_of(name);
+            let cells = || rows.iter().filter_map(|row| row.get(place)).map(String::as_str);
+            let longest = |text: &str| text.split([' ', '-']).map(|word| word.chars().count()).max().unwrap_or(0);
+            match () {
+                () if number => "n",
+                () if cells().all(|cell| cell.chars().count() <= SHORT) => "s",
+                () if cells().chain([name]).all(|cell| longest(cell) <= WORD) => "w",
+                () => "",
+            }
+        };
+        let classes = head.iter().enumerate().map(|(place, name)| class(place, name)).collect();
+        Self { head, rows, classes }
+    }
+
+    fn is_wide(&self) -> bool {
+        self.head.len() >= WIDE
+    }
+
+    fn class(&self, place: &usize) -> &'static str {
+        self.classes.get(*place).copied().unwrap_or_default()
+    }
 }

@@ -108,15 +108,19 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     let everywhere = DeliveryScope { gateway: None, ..scope.clone() };
     let reports = report_scope(connection, question, &domain);
 
-    let smtp = evidence::smtp(connection, &scope)?;
-    let totals = outcomes(connection, &scope)?;
-    let gateways = match everywhere.span(connection)? {
+    let within = scope.looked_up(connection)?;
+    let smtp = evidence::smtp(connection, &scope, &within)?;
+    let gateways = match delivery_span.map_or_else(|| everywhere.span(connection), |span| Ok(Some(span)))? {
         Some(_) => Some(summary(connection, &everywhere, DeliveryBy::Gateway)?),
         None => None,
     };
-    let retries = evidence::retries(connection, &scope)?;
-    let days = evidence::days(connection, &scope)?;
-    let samples = evidence::samples(connection, &scope, question.show_recipients)?;
+    let totals = match gateways.as_ref().and_then(|found| found.row(DeliveryBy::Gateway, &gateway)) {
+        Some(row) => row.outcomes.clone(),
+        None => outcomes(connection, &scope)?,
+    };
+    let retries = evidence::retries(connection, &within)?;
+    let days = evidence::days(connection, &within)?;
+    let samples = evidence::samples(connection, &scope, &within, question.show_recipients)?;
     let authentication = authentication::authentication(connection, reports.as_ref().ok(), &ips)?;
     let dns = findings::findings(connection, &domain, &ips, &smtp.envelope_from, facts)?;
     let volume = volume::volume(connection, &everywhere, reports.as_ref().ok(), &ips)?;

@@ -71,9 +71,10 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
     }
     facts.gateway = args.gateway.clone().or(facts.gateway);
     let days = args.period.days(context.today)?;
+    let gateways = Gateways::with(&context.config.gateway)?;
+    drop(context.read_judged(&gateways)?);
     let store = context.read_attributed(days.as_of)?;
     store.connection().execute_batch("SET TimeZone = 'UTC'").context("setting up the store")?;
-    let gateways = Gateways::bundled()?;
     let question = Question {
         facts: &facts,
         days,

@@ -48,8 +48,8 @@ pub struct DeliveryImportArgs {
     /// Year of the first stamp in logs whose stamps have none [default: from the time of the file]
     #[arg(long, value_name = "YEAR")]
     pub year: Option<i32>,
-    /// Zone of stamps that have none: utc, an offset as +02:00, or local (set TZ for another place)
-    #[arg(long, value_name = "ZONE", default_value = "utc")]
+    /// Zone of stamps that have none: utc, an offset as +02:00, a name as Europe/Berlin, or local
+    #[arg(long, visible_alias = "time-zone", value_name = "ZONE", default_value = "utc")]
     pub log_tz: Zone,
     /// The format, where the content does not show it: postfix, journald, exim, sendgrid, ses, mailgun, postmark, sparkpost, csv, json-lines
     #[arg(long, value_name = "FORMAT")]
@@ -60,9 +60,6 @@ pub struct DeliveryImportArgs {
     /// Keep whole recipient addresses; without it only a keyed hash of the local part
     #[arg(long)]
     pub keep_recipients: bool,
-    /// More gateways, as a table with the columns of schemas/gateways.csv
-    #[arg(long, value_name = "FILE")]
-    pub gateways: Option<PathBuf>,
     /// Exit with status 3 where a file was not recognised, is damaged, or has lines that were not understood
     #[arg(long)]
     pub strict: bool,
@@ -172,7 +169,8 @@ pub(super) fn run(context: &Context, args: &DeliveryArgs) -> anyhow::Result<Exit
     match &args.command {
         DeliveryCommand::Import(args) => import(context, args),
         DeliveryCommand::Summary(args) => {
-            let store = context.read()?;
+            let gateways = Gateways::with(&context.config.gateway)?;
+            let store = context.read_judged(&gateways)?;
             let scope = args.scope(context.today)?;
             context.answer(&summary(store.connection(), &scope, args.by)?)?;
             Ok(Exit::Done)
@@ -214,13 +212,7 @@ enum Sent {
 fn import(context: &Context, args: &DeliveryImportArgs) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let paths = find(&args.paths)?;
-    let gateways = match &args.gateways {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-            Gateways::with(&text).with_context(|| format!("in {}", path.display()))?
-        }
-        None => Gateways::bundled()?,
-    };
+    let gateways = Gateways::with(&context.config.gateway)?;
     let options = Options { year: args.year, zone: args.log_tz, format: args.log_format, ..Options::new(Utc::now()) };
     let (mut writer, reader) =
         DeliveryWriter::begin(&context.db, context.wait, options, gateways, args.keep_recipients, &args.source_ip)?;
@@ -368,7 +360,10 @@ fn notes(file: &FileRead, zone: Zone) -> Vec<String> {
     say(counts.unknown_lines(), "lines not understood");
     say(counts.cut, "lines end too early (the syslog limit, or the end of the file)");
     say(counts.clock_steps, "times the clock of a host stepped back by more than a minute");
-    say(counts.ambiguous_times, "stamps lie in the hour that a change of summer time repeats or skips");
+    say(
+        counts.ambiguous_times,
+        "stamps lie in an hour that a change of summer time repeats (its first time is meant) or skips",
+    );
     say(counts.bad_utf8, "texts were not UTF-8; their bad bytes are replaced");
     say(counts.expired_unseen, "messages expired whose attempts are in no line of this file");
     say(counts.probes, "address probes; no mail was sent");

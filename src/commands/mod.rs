@@ -58,6 +58,7 @@ pub use watch::WatchArgs;
 
 use crate::cli::{Command, Global};
 use crate::config::{Config, Tenant};
+use crate::evidence::Gateways;
 use crate::print::{Answer, Format, Output};
 use crate::store::{Access, Store};
 
@@ -154,6 +155,23 @@ impl Context {
                 .with_context(|| format!("narrowing the store to the tenant `{}`", tenant.name))?;
         }
         Ok(store)
+    }
+
+    /// Opens the store for reading, with all delivery evidence judged by a table of gateways. Where the table has changed since
+    /// (the config's `[[gateway]]`, or another version's own), it is judged again first, which needs the store for writing.
+    ///
+    /// # Errors
+    /// Like [`Context::read`], or the judgement cannot be written.
+    pub fn read_judged(&self, gateways: &Gateways) -> anyhow::Result<Store> {
+        let store = self.whole()?;
+        if crate::evidence::is_judged(&store, gateways)? {
+            return self.narrowed(store);
+        }
+        drop(store);
+        let store = Store::open(&self.db, Access::Write, self.wait).context("judging responses by the gateways")?;
+        crate::evidence::judge(&store, gateways)?;
+        drop(store);
+        self.read()
     }
 
     /// Writes an answer to standard output.

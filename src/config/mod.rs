@@ -4,6 +4,7 @@ mod alerts;
 mod dns;
 mod edit;
 mod gaps;
+mod gateway;
 mod mailbox;
 mod oauth2;
 mod schedule;
@@ -19,6 +20,7 @@ pub use alerts::{AlertMail, Alerts, MailTls, Webhook};
 pub use dns::{DnsConfig, EnrichConfig, Server};
 pub use edit::{add_sender, save};
 pub use gaps::GapsConfig;
+pub use gateway::GatewayRule;
 pub use mailbox::{After, Login, MailboxConfig, Timeouts, Tls};
 pub use oauth2::{Flow, OAuth2Config};
 pub use schedule::{Schedule, Span};
@@ -52,6 +54,8 @@ pub struct Config {
     pub dns: DnsConfig,
     /// Databases of networks.
     pub enrich: EnrichConfig,
+    /// Gateways beside the bundled ones.
+    pub gateway: Vec<GatewayRule>,
     /// Facts for the evidence file.
     pub case: crate::case::Facts,
     /// The file that this config was read from.
@@ -141,6 +145,7 @@ impl Config {
         tenant::check(&config.tenant, &mailboxes)?;
         tenant::bind(&mut config.sender, &config.tenant)?;
         sender::check(&config.sender)?;
+        crate::evidence::Gateways::with(&config.gateway).map_err(|error| error.to_string())?;
         Ok(config)
     }
 

@@ -6,6 +6,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::csv;
 use super::fold::{ADDRESS, unfold};
+use crate::config::GatewayRule;
 
 /// The bundled table.
 const BUNDLED: &str = include_str!("../../schemas/gateways.csv");
@@ -35,12 +36,23 @@ struct ResponseRule {
 
 /// Why a table of gateways could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "gateway table, row {row}: {fault}; the columns are gateway,name,kind,pattern,reputation,identifies,confidence,note"
-)]
-pub struct GatewayError {
-    row: usize,
-    fault: String,
+pub enum GatewayError {
+    /// A row of the bundled table.
+    #[error("bundled table of gateways, row {row}: {fault}")]
+    Row {
+        /// The row, from 1.
+        row: usize,
+        /// What is wrong.
+        fault: String,
+    },
+    /// A gateway of the config.
+    #[error("[[gateway]] `{id}`: {fault}")]
+    Rule {
+        /// Its id.
+        id: String,
+        /// What is wrong.
+        fault: String,
+    },
 }
 
 impl Gateways {
@@ -49,18 +61,14 @@ impl Gateways {
     /// # Errors
     /// A fault in the bundled table (a test reads it, so this does not happen in a release).
     pub fn bundled() -> Result<Self, GatewayError> {
-        Self::read(&[BUNDLED])
+        Self::with(&[])
     }
 
-    /// Reads the bundled table and the operator's own rows after it, which come first where both match.
+    /// Reads the config's gateways and the bundled table after them: where both match, the config's come first.
     ///
     /// # Errors
-    /// Names the row and the fault.
-    pub fn with(own: &str) -> Result<Self, GatewayError> {
-        Self::read(&[own, BUNDLED])
-    }
-
-    fn read(tables: &[&str]) -> Result<Self, GatewayError> {
+    /// Names the gateway, or the row, and the fault.
+    pub fn with(own: &[GatewayRule]) -> Result<Self, GatewayError> {
         let mut gateways = Self {
             hosts: Vec::new(),
             responses: Vec::new(),
@@ -69,11 +77,18 @@ impl Gateways {
             digest: String::new(),
         };
         let mut hasher = blake3::Hasher::new();
-        for table in tables {
-            hasher.update(table.as_bytes());
-            for (row, fields) in csv::records(table).into_iter().enumerate().skip(1) {
-                gateways.row(&fields).map_err(|fault| GatewayError { row: row + 1, fault })?;
-            }
+        for rule in own {
+            hasher.update(format!("{rule:?}").as_bytes());
+            gateways.own(rule).map_err(|fault| GatewayError::Rule { id: rule.id.clone(), fault })?;
+        }
+        hasher.update(BUNDLED.as_bytes());
+        for (row, fields) in csv::records(BUNDLED).into_iter().enumerate().skip(1) {
+            gateways.row(&fields).map_err(|fault| GatewayError::Row { row: row + 1, fault })?;
+        }
+        for rule in own {
+            // Without a name of its own: the bundled one's, else the id.
+            let id = rule.id.trim().to_ascii_lowercase();
+            gateways.names.entry(id.clone()).or_insert(id);
         }
         gateways.digest = hasher.finalize().to_hex().to_string();
         // Longest suffix first; the sort is stable, so the operator's row wins over an equal one.
@@ -86,9 +101,37 @@ impl Gateways {
             r"(?i)\bmail server \[?\x02",
             r"(?i)\bserver ip \[?\x02",
         ] {
-            gateways.source.push(regex(pattern).map_err(|fault| GatewayError { row: 0, fault })?);
+            gateways.source.push(regex(pattern).map_err(|fault| GatewayError::Row { row: 0, fault })?);
         }
         Ok(gateways)
+    }
+
+    fn own(&mut self, rule: &GatewayRule) -> Result<(), String> {
+        let id = rule.id.trim().to_ascii_lowercase();
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        if id.is_empty() || !id.chars().all(plain) || id == UNKNOWN || id == INTERNAL {
+            return Err("an id has letters, digits and dashes, and is not `unknown` or `internal`".to_owned());
+        }
+        if rule.hosts.is_empty() && rule.words.is_empty() && rule.reputation.is_empty() {
+            return Err("it needs hosts, words or reputation to be known by".to_owned());
+        }
+        if !rule.name.trim().is_empty() {
+            self.names.entry(id.clone()).or_insert_with(|| rule.name.trim().to_owned());
+        }
+        for host in &rule.hosts {
+            let suffix = host.trim().trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
+            if suffix.is_empty() {
+                return Err(format!("`{host}` is no host name"));
+            }
+            self.hosts.push((suffix, id.clone()));
+        }
+        for (patterns, reputation, identifies) in [(&rule.words, false, true), (&rule.reputation, true, false)] {
+            for text in patterns {
+                let pattern = regex(&format!("(?i){text}"))?;
+                self.responses.push(ResponseRule { gateway: id.clone(), pattern, reputation, identifies });
+            }
+        }
+        Ok(())
     }
 
     fn row(&mut self, fields: &[String]) -> Result<(), String> {

@@ -42,7 +42,7 @@ pub use outcome::{
 pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;
-pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead};
+pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead, is_judged, judge};
 
 /// How logs are read.
 #[derive(Clone, Debug)]

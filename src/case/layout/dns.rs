@@ -3,13 +3,13 @@
 use super::super::document::Section;
 use super::super::findings::command;
 use super::super::types::Case;
-use super::{sql, utc};
+use super::{sql, stamp};
 
 pub(super) fn dns(case: &Case) -> Section {
     let part = &case.dns;
     let mut section = Section::new("6. DNS and identity");
     section.table(
-        &["subject", "check", "state", "found", "when"],
+        &["subject", "check", "state", "found", "when (UTC)"],
         part.findings
             .iter()
             .map(|finding| {
@@ -23,7 +23,7 @@ pub(super) fn dns(case: &Case) -> Section {
                         (state, _) => state.to_owned(),
                     },
                     finding.detail.clone().unwrap_or_else(|| format!("run: {}", command(case, &finding.subject))),
-                    finding.found_at.map_or_else(|| "–".to_owned(), utc),
+                    finding.found_at.map_or_else(|| "–".to_owned(), stamp),
                 ]
             })
             .collect(),

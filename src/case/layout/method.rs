@@ -2,7 +2,7 @@
 
 use super::super::document::{Block, Section};
 use super::super::types::Case;
-use super::{sql, utc};
+use super::{sql, stamp, utc};
 use crate::words::count;
 
 pub(super) fn method(case: &Case) -> Section {
@@ -29,9 +29,9 @@ pub(super) fn method(case: &Case) -> Section {
             "lines#",
             "attempts#",
             "not understood#",
-            "first attempt",
-            "last attempt",
-            "zone of stamps",
+            "first attempt (UTC)",
+            "last attempt (UTC)",
+            "zone",
             "note",
         ],
         part.files
@@ -43,8 +43,8 @@ pub(super) fn method(case: &Case) -> Section {
                     count(file.lines),
                     count(file.attempts),
                     count(file.unknown),
-                    file.first_at.map_or_else(|| "–".to_owned(), utc),
-                    file.last_at.map_or_else(|| "–".to_owned(), utc),
+                    file.first_at.map_or_else(|| "–".to_owned(), stamp),
+                    file.last_at.map_or_else(|| "–".to_owned(), stamp),
                     file.zone.clone().unwrap_or_else(|| "in the lines".to_owned()),
                     file.note.clone().unwrap_or_default(),
                 ]

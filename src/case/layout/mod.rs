@@ -12,20 +12,26 @@ mod weak;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::document::{Block, Document};
+use super::document::{Block, Document, Section};
 use super::types::Case;
+
+/// A command up to this long stands beside its figures.
+const INLINE: usize = 160;
 
 /// Returns the document.
 pub fn layout(case: &Case) -> Document {
     let request = &case.request;
     let mut lead = vec![Block::Fields(vec![
-        ("Grade".to_owned(), format!("{} ({})", case.grade.word(), case.grade_reasons.join("; "))),
+        ("Grade".to_owned(), case.grade.word().to_owned()),
         ("Delivery evidence".to_owned(), period(case.period.since, case.period.until, "none")),
         (
             "DMARC reports".to_owned(),
             period(case.period.reports_since, case.period.reports_until, "none on the domain"),
         ),
     ])];
+    if !case.grade_reasons.is_empty() {
+        lead.push(Block::List(case.grade_reasons.clone()));
+    }
     lead.push(Block::Table {
         head: ["step", "state", "because"].map(str::to_owned).to_vec(),
         rows: case
@@ -41,32 +47,56 @@ pub fn layout(case: &Case) -> Document {
             rows: case.missing.iter().map(|one| vec![one.what.clone(), one.how.clone()]).collect(),
         });
     }
-    Document {
-        title: format!("Case: {}, {}", request.domain, request.subject),
-        lead,
-        sections: vec![
-            request::request(case),
-            smtp::smtp(case),
-            outcomes::outcomes(case),
-            samples::samples(case),
-            authentication::authentication(case),
-            dns::dns(case),
-            senders::senders(case),
-            weak::weak_points(case),
-            request::actions(case),
-            method::method(case),
-        ],
-    }
+    let mut sections = vec![
+        request::request(case),
+        smtp::smtp(case),
+        outcomes::outcomes(case),
+        samples::samples(case),
+        authentication::authentication(case),
+        dns::dns(case),
+        senders::senders(case),
+        weak::weak_points(case),
+        request::actions(case),
+        method::method(case),
+    ];
+    let appendix = appendix(&mut sections);
+    sections.extend(appendix);
+    Document { title: format!("Case: {}, {}", request.domain, request.subject), lead, sections }
 }
 
-/// The command that runs a statement.
+/// Takes long statements out of the sections, where they stand in the reader's way, to the end of the document.
+fn appendix(sections: &mut [Section]) -> Option<Section> {
+    let mut appendix = Section::new("Appendix: the statements");
+    appendix.text("Each gives the figures that name it, from the same store: `dmarcase sql \"STATEMENT\"`.");
+    let mut number = 0;
+    for block in sections.iter_mut().flat_map(|section| &mut section.blocks) {
+        let Block::Reproduce(command) = block else { continue };
+        if command.chars().count() > INLINE {
+            number += 1;
+            appendix.heading(&format!("S{number}"));
+            let whole = std::mem::replace(command, format!("statement S{number} of the appendix"));
+            appendix.blocks.push(Block::Verbatim(whole));
+        }
+    }
+    (number > 0).then_some(appendix)
+}
+
+/// How to run a statement: the command where it is short, else the statement alone.
 fn sql(statement: &str) -> String {
+    if statement.chars().count() > INLINE {
+        return statement.to_owned();
+    }
     format!("dmarcase sql \"{}\"", statement.replace('"', "\\\""))
 }
 
 /// A time for people.
 fn utc(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A time in a table whose heading says UTC.
+fn stamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Days for people; `none` where there are none.

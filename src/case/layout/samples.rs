@@ -1,8 +1,8 @@
 //! Part 4: messages and their history.
 
-use super::super::document::Section;
-use super::super::types::Case;
-use super::{span, sql, utc};
+use super::super::document::{Block, Section};
+use super::super::types::{Case, Sample};
+use super::{span, sql, stamp};
 use crate::words::count;
 
 pub(super) fn samples(case: &Case) -> Section {
@@ -34,22 +34,50 @@ pub(super) fn samples(case: &Case) -> Section {
     section.reproduce(sql(&case.samples.sql));
     for sample in samples {
         section.heading(&format!("{} to {}", sample.message_id, sample.recipient_domain));
-        section.table(
-            &["time", "status", "host", "response", "log line"],
-            sample
-                .history
-                .iter()
-                .map(|line| {
-                    vec![
-                        utc(line.at),
-                        line.status.clone(),
-                        line.relay_host.clone().unwrap_or_default(),
-                        line.response.clone().unwrap_or_default(),
-                        line.place.clone().unwrap_or_else(|| "end of the message in the queue".to_owned()),
-                    ]
-                })
-                .collect(),
-        );
+        history(&mut section, sample);
     }
     section
+}
+
+/// The lines of one sample. Retries get the same answers over and over: each stands once, under a letter.
+fn history(section: &mut Section, sample: &Sample) {
+    let mut answers: Vec<&str> = Vec::new();
+    for response in sample.history.iter().filter_map(|line| line.response.as_deref()) {
+        if !answers.contains(&response) {
+            answers.push(response);
+        }
+    }
+    for (place, answer) in answers.iter().enumerate() {
+        section.blocks.push(Block::Verbatim(format!("{}: {answer}", letter(place))));
+    }
+    section.table(
+        &["time (UTC)", "status", "answer", "host", "log line"],
+        sample
+            .history
+            .iter()
+            .map(|line| {
+                let answer = line.response.as_deref().and_then(|text| answers.iter().position(|one| *one == text));
+                vec![
+                    stamp(line.at),
+                    line.status.clone(),
+                    answer.map_or_else(|| "–".to_owned(), letter),
+                    line.relay_host.clone().unwrap_or_default(),
+                    line.place.as_deref().map_or("end of the message in the queue", file_name).to_owned(),
+                ]
+            })
+            .collect(),
+    );
+}
+
+/// A, B, … Z, then numbers.
+fn letter(place: usize) -> String {
+    u8::try_from(place)
+        .ok()
+        .filter(|place| *place < 26)
+        .map_or_else(|| (place + 1).to_string(), |place| char::from(b'A' + place).to_string())
+}
+
+/// The file's name and the line: its folder stands in the method.
+fn file_name(place: &str) -> &str {
+    place.rsplit(['/', '\\']).next().unwrap_or(place)
 }

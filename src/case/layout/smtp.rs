@@ -2,7 +2,7 @@
 
 use super::super::document::{Block, Section};
 use super::super::types::{Case, ResponseRow};
-use super::{sql, utc};
+use super::{sql, stamp, utc};
 use crate::words::count;
 
 pub(super) fn smtp(case: &Case) -> Section {
@@ -36,7 +36,7 @@ pub(super) fn smtp(case: &Case) -> Section {
     if !smtp.other_responses.is_empty() {
         section.heading("Other deferrals of the same mail: not reputation, and not counted as such");
         section.table(
-            &["response", "attempts#", "recipients#", "first", "last"],
+            &["response", "attempts#", "recipients#", "first (UTC)", "last (UTC)"],
             smtp.other_responses.iter().map(other).collect(),
         );
     }
@@ -58,5 +58,5 @@ pub(super) fn smtp(case: &Case) -> Section {
 }
 
 fn other(row: &ResponseRow) -> Vec<String> {
-    vec![row.response.clone(), count(row.attempts), count(row.recipients), utc(row.first_at), utc(row.last_at)]
+    vec![row.response.clone(), count(row.attempts), count(row.recipients), stamp(row.first_at), stamp(row.last_at)]
 }

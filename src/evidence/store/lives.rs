@@ -50,6 +50,11 @@ LEFT JOIN delivery_route o ON o.route_no = l.route
 WHERE l.attempt_at >= make_timestamptz(FIRST::BIGINT) AND l.message_key IN (SELECT key FROM delivery_stage_life)
 GROUP BY l.message_key, l.recipient_key";
 
+/// Before every line: a route may be as old as the store.
+const ALL_TIME: i64 = -62_135_596_800_000_000;
+/// Lines whose lives are worked out together where all are.
+const AT_ONCE: u64 = 500_000;
+
 /// Works the lives of messages out; their first line is not before `first` (microseconds UTC).
 pub(super) fn again(connection: &Connection, (messages, first): &(Vec<u64>, i64)) -> duckdb::Result<()> {
     if messages.is_empty() {
@@ -70,8 +75,24 @@ pub(super) fn again_for_routes(connection: &Connection, routes: &[u32]) -> duckd
         "CREATE OR REPLACE TEMP TABLE delivery_stage_life AS
          SELECT DISTINCT message_key AS key FROM delivery_line WHERE route IN (SELECT key FROM delivery_stage_route)",
     )?;
-    // All of history: a route may be as old as the store.
-    work_out(connection, -62_135_596_800_000_000)
+    work_out(connection, ALL_TIME)
+}
+
+/// Works all lives of the store out, some at a time: message keys are hashes, so their ranges are of even size.
+pub(super) fn again_for_all(connection: &Connection) -> duckdb::Result<()> {
+    let lines: u64 = connection.query_row("SELECT count(*) FROM delivery_line", [], |row| row.get(0))?;
+    let parts = lines.div_ceil(AT_ONCE).max(1);
+    let width = u64::MAX / parts;
+    for part in 0..parts {
+        let last = if part + 1 == parts { u64::MAX } else { (part + 1) * width - 1 };
+        connection.execute_batch(&format!(
+            "CREATE OR REPLACE TEMP TABLE delivery_stage_life AS SELECT DISTINCT message_key AS key FROM delivery_line
+             WHERE message_key BETWEEN {} AND {last}",
+            part * width
+        ))?;
+        work_out(connection, ALL_TIME)?;
+    }
+    Ok(())
 }
 
 fn work_out(connection: &Connection, first: i64) -> duckdb::Result<()> {

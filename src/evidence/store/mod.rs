@@ -1,5 +1,6 @@
 //! Keeps delivery evidence in the store, each line once: one writer, one transaction a batch.
 
+mod judge;
 mod lives;
 mod messages;
 mod rows;
@@ -15,6 +16,7 @@ use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
 use super::{LogFormat, Options, Reader, Recipients};
 use crate::store::{Access, Store, StoreError, in_transaction};
+pub use judge::{is_judged, judge};
 use messages::Messages;
 use tables::Routes;
 
@@ -26,8 +28,6 @@ const MEMORY: &str = "SET memory_limit = '300MB'; SET TimeZone = 'UTC'; SET pres
 
 /// The setting that holds the key of the recipients' hashes.
 const SECRET: &str = "delivery secret";
-/// The setting that says which table of gateways the responses were judged by.
-const JUDGED: &str = "delivery gateways";
 
 /// What became of one file.
 #[derive(Clone, Debug, Default)]
@@ -102,10 +102,8 @@ impl DeliveryWriter {
             .query_row("SELECT coalesce(max(file_no), 0) + 1 FROM delivery_file", [], |row| row.get(0))
             .map_err(StoreError::query(doing))?;
         let key = secret(&store)?;
-        let judged = store.setting(JUDGED)?;
-        if judged.as_deref() != Some(gateways.digest()) {
-            tables::judge_again(connection, &gateways).map_err(StoreError::query("judging the responses again"))?;
-            store.set_setting(JUDGED, gateways.digest())?;
+        if !judge::says(&store, &gateways)? {
+            judge(&store, &gateways)?;
         }
         let texts = tables::texts(connection).map_err(StoreError::query(doing))?;
         let responses = tables::responses(connection).map_err(StoreError::query(doing))?;

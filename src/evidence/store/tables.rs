@@ -101,10 +101,7 @@ pub(super) fn judge_again(connection: &Connection, gateways: &Gateways) -> duckd
     connection.execute_batch(
         "UPDATE delivery_response AS r SET gateway = j.gateway, reputation_of = j.reputation_of
          FROM delivery_judged j WHERE j.response_no = r.response_no;
-         DROP TABLE delivery_judged;
-         DELETE FROM delivery_vote;
-         INSERT INTO delivery_vote SELECT l.route, r.gateway, count(*) FROM delivery_line l
-            JOIN delivery_response r ON r.response_no = l.response WHERE r.gateway IS NOT NULL GROUP BY ALL;",
+         DROP TABLE delivery_judged",
     )
 }
 

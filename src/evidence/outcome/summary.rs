@@ -1,0 +1,165 @@
+//! The answer of `delivery summary`: the figures of each group under the names that people know.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use duckdb::Connection;
+
+use super::figures::{ALL, Groups, Key, Shared, Sums};
+use super::{DeliveryBy, DeliveryRow, DeliveryScope, DeliverySummary, Outcomes, figures, responses};
+use crate::query::QueryError;
+
+/// Memory that the engine may use for an answer.
+const MEMORY: &str = "SET memory_limit = '300MB'";
+
+/// Answers what became of the mail.
+///
+/// # Errors
+/// The store cannot be asked, or holds nothing in the scope.
+pub fn summary(connection: &Connection, scope: &DeliveryScope, by: DeliveryBy) -> Result<DeliverySummary, QueryError> {
+    connection.execute_batch(MEMORY)?;
+    let Some((since, until)) = scope.span(connection)? else { return Err(nothing(connection, scope)) };
+    let within = scope.looked_up(connection)?;
+    let (groups, total) = match by {
+        DeliveryBy::Response => {
+            let total = everything(connection, &within)?;
+            let pairs = total.outcomes.iter().sum();
+            (responses::groups(connection, &within, pairs)?, total)
+        }
+        _ => {
+            let key = key(by);
+            let groups = figures::groups(connection, &within, key)?;
+            let total = figures::total(connection, &within, key, &groups)?;
+            (groups, total)
+        }
+    };
+    let mut rows = named(connection, by, groups)?;
+    match by {
+        DeliveryBy::Day => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+        _ => rows.sort_by(|a, b| {
+            let figures = |row: &DeliveryRow| (row.outcomes.affected, row.outcomes.recipients);
+            figures(b).cmp(&figures(a)).then_with(|| absent_last(&a.name, by).cmp(&absent_last(&b.name, by)))
+        }),
+    }
+    let internal =
+        connection.query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))?;
+    Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal })
+}
+
+/// Answers for everything in the scope together.
+///
+/// # Errors
+/// The store cannot be asked.
+pub fn outcomes(connection: &Connection, scope: &DeliveryScope) -> Result<Outcomes, QueryError> {
+    connection.execute_batch(MEMORY)?;
+    Ok(everything(connection, &scope.looked_up(connection)?)?.outcomes())
+}
+
+fn everything(connection: &Connection, within: &str) -> duckdb::Result<Sums> {
+    Ok(figures::groups(connection, within, ALL)?.remove(&None).unwrap_or_default())
+}
+
+fn key(by: DeliveryBy) -> Key {
+    let column = |column| Key { column, join: "", shared: Shared::Anywhere };
+    match by {
+        DeliveryBy::Gateway => {
+            // A recipient has one domain, and few domains have routes through more than one gateway.
+            let several = "l.recipient_domain IN (SELECT recipient_domain FROM delivery_route GROUP BY 1
+                HAVING count(DISTINCT gateway) > 1)";
+            Key {
+                column: "o.gateway",
+                join: "JOIN delivery_route o ON o.route_no = l.route",
+                shared: Shared::InDomains(several),
+            }
+        }
+        DeliveryBy::RecipientDomain => Key { shared: Shared::Never, ..column("l.recipient_domain") },
+        DeliveryBy::Source => column("l.source"),
+        DeliveryBy::Campaign => column("l.campaign"),
+        DeliveryBy::Day => column("(epoch_us(l.first_at) // 86400000000)::INTEGER"),
+        DeliveryBy::Response => ALL,
+    }
+}
+
+/// Gives each group its name.
+fn named(connection: &Connection, by: DeliveryBy, groups: Groups) -> duckdb::Result<Vec<DeliveryRow>> {
+    let numbers: Vec<&str> = groups.keys().flatten().map(String::as_str).collect();
+    // A long list costs more than the whole table.
+    let of = |column: &str| match numbers.len() {
+        0 => "false".to_owned(),
+        1..1000 => format!("{column} IN ({})", numbers.join(", ")),
+        _ => "true".to_owned(),
+    };
+    let names: BTreeMap<String, (String, Option<u16>, Option<String>)> = match by {
+        DeliveryBy::Gateway | DeliveryBy::Day => BTreeMap::new(),
+        DeliveryBy::RecipientDomain | DeliveryBy::Source | DeliveryBy::Campaign => {
+            let sql = format!("SELECT text_no::VARCHAR, \"text\" FROM delivery_text WHERE {}", of("text_no"));
+            let mut statement = connection.prepare(&sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, None, None))))?;
+            rows.collect::<Result<_, _>>()?
+        }
+        DeliveryBy::Response => {
+            let sql = format!(
+                "SELECT response_no::VARCHAR, shape, smtp_code, enhanced_code FROM delivery_response WHERE {}",
+                of("response_no")
+            );
+            let mut statement = connection.prepare(&sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))?;
+            rows.collect::<Result<_, _>>()?
+        }
+    };
+    let absent = match by {
+        DeliveryBy::Source => Some("unknown"),
+        DeliveryBy::Response => Some("(no response)"),
+        _ => None,
+    };
+    let rows = groups.into_iter().map(|(key, sums)| {
+        let found = key.as_ref().and_then(|key| names.get(key));
+        let name = match by {
+            DeliveryBy::Gateway => key,
+            DeliveryBy::Day => key.and_then(|days| day(&days)),
+            _ => found.map(|(name, ..)| name.clone()).or_else(|| absent.map(str::to_owned)),
+        };
+        DeliveryRow {
+            name: BTreeMap::from([(by.key(), name)]),
+            smtp_code: found.and_then(|(_, code, _)| *code),
+            enhanced_code: found.and_then(|(.., enhanced)| enhanced.clone()),
+            outcomes: sums.outcomes(),
+        }
+    });
+    Ok(rows.collect())
+}
+
+/// Names in order, none last.
+fn absent_last<'a>(name: &'a BTreeMap<&'static str, Option<String>>, by: DeliveryBy) -> (bool, &'a str) {
+    let name = name.get(by.key()).and_then(Option::as_deref);
+    (name.is_none(), name.unwrap_or_default())
+}
+
+/// The date of a number of days since 1970.
+fn day(days: &str) -> Option<String> {
+    let days: i32 = days.parse().ok()?;
+    NaiveDate::from_num_days_from_ce_opt(days + 719_163).map(|date| date.to_string())
+}
+
+fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
+    let held = DeliveryScope::default().span(connection);
+    let text = match held {
+        Ok(Some((first, last))) => {
+            let gateways: Vec<String> = connection
+                .prepare("SELECT DISTINCT gateway FROM delivery_route ORDER BY 1")
+                .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
+                .unwrap_or_default();
+            let asked = match &scope.gateway {
+                Some(gateway) => format!(" behind the gateway {gateway}"),
+                None => String::new(),
+            };
+            format!(
+                "no delivery evidence{asked} in that scope; the store holds first attempts from {first} to {last}, gateways {}",
+                gateways.join(", ")
+            )
+        }
+        _ => "the store holds no delivery evidence yet: `dmarcase delivery import PATH` reads logs of mail systems and events of sending platforms"
+            .to_owned(),
+    };
+    QueryError::NotFound(text)
+}
