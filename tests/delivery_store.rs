@@ -349,3 +349,123 @@ fn every_table_view_and_column_of_delivery_has_a_comment() {
     );
     assert!(bare.is_empty(), "{bare:?}");
 }
+
+#[test]
+fn a_gateway_of_the_config_judges_what_is_stored_already() {
+    let place = Place::new();
+    let refused = |host: &str| {
+        format!(
+            "relay={host}[203.0.113.7]:25, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (host {host}[203.0.113.7] said: 421 Acme says no to you)"
+        )
+    };
+    let sent = |host: &str| {
+        format!("relay={host}[203.0.113.7]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 ok)")
+    };
+    let mut log = smtp("Nov 24 09:00:00", "ABCDE1000A", "a@corp.test", &refused("mx1.filter.test"));
+    log += &smtp("Nov 24 09:10:00", "ABCDE1000A", "a@corp.test", &sent("mx2.filter.test"));
+    log += &smtp("Nov 24 09:00:01", "ABCDE1000B", "b@corp.test", &sent("mx1.filter.test"));
+    log += &smtp("Nov 24 09:00:02", "ABCDE1000C", "c@elsewhere.test", &refused("mx.elsewhere.test"));
+    place.import(&place.file("a.log", &log), &["--year", "2026"]);
+    let figures = |flags: &[&str]| -> Vec<(String, u64, u64, u64)> {
+        let answer = place.json(&[flags, &["delivery", "summary"]].concat());
+        let n = |row: &Value, name: &str| row[name].as_u64().unwrap();
+        let rows = answer["rows"].as_array().unwrap().iter();
+        let mut rows: Vec<_> = rows
+            .map(|row| {
+                let name = row["gateway"].as_str().unwrap().to_owned();
+                (name, n(row, "recipients"), n(row, "affected"), n(row, "reputation_deferrals"))
+            })
+            .collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(figures(&[]), [("unknown".to_owned(), 3, 0, 0)]);
+    let config = place.file(
+        "dmarcase.toml",
+        "[[gateway]]\nid = \"acme\"\nname = \"Acme Filter\"\nhosts = [\"filter.test\"]\nreputation = ['acme says no']\n",
+    );
+    // Found in the working folder, by every command alike.
+    assert_eq!(figures(&[]), [("acme".to_owned(), 2, 1, 1), ("unknown".to_owned(), 1, 0, 0)]);
+    let case = place.json(&["case", "--domain", "corp.test"]);
+    assert_eq!(case["request"]["gateway_name"], "Acme Filter", "the only gateway with reputation answers");
+    assert_eq!(case["smtp"]["deferrals"], 1);
+    assert_eq!(case["outcomes"]["totals"]["delivered_late"], 1);
+    // New lines are judged the same, and words alone are enough where the config says that they are its own.
+    log += &smtp("Nov 24 10:00:02", "ABCDE1000D", "d@elsewhere.test", &refused("mx.elsewhere.test"));
+    std::fs::write(
+        &config,
+        "[[gateway]]\nid = \"acme\"\nhosts = [\"filter.test\"]\nwords = ['acme says']\nreputation = ['acme says no']\n",
+    )
+    .unwrap();
+    place.import(&place.file("a.log", &log), &["--year", "2026"]);
+    assert_eq!(figures(&[]), [("acme".to_owned(), 4, 3, 3)]);
+    // Taken away again, nothing is left of it.
+    std::fs::remove_file(&config).unwrap();
+    assert_eq!(figures(&[]), [("unknown".to_owned(), 4, 0, 0)]);
+    let routes =
+        place.sql("SELECT count(*) AS n FROM delivery_line l ANTI JOIN delivery_route USING (recipient_domain)");
+    assert_eq!(routes[0]["n"], 0);
+}
+
+#[test]
+fn each_summary_is_what_plain_sql_counts() {
+    let place = Place::new();
+    place.import(&samples(), &[]);
+    for (by, column) in [
+        ("gateway", "m.gateway"),
+        ("recipient-domain", "m.recipient_domain"),
+        ("source", "coalesce(m.source_ip, 'unknown')"),
+        ("campaign", "m.campaign"),
+        ("day", "strftime(m.first_attempt AT TIME ZONE 'UTC', '%Y-%m-%d')"),
+        ("response", "coalesce(a.response_shape, '(no response)')"),
+    ] {
+        let answer = place.json(&["delivery", "summary", "--by", by]);
+        let key = by.replace('-', "_");
+        let delay = "date_diff('second', m.first_attempt, m.final_at)";
+        // A response has the pairs that got it, with the attempts that it answered.
+        let from = if by == "response" {
+            "(SELECT message_key, recipient_key, response_shape, smtp_code, enhanced_code, stage,
+                count(*) FILTER (WHERE attempted) AS attempts, count(*) FILTER (WHERE status = 'deferred') AS deferrals
+              FROM delivery_attempt WHERE status NOT IN ('suspended', 'expired') GROUP BY ALL) a
+             JOIN delivery_message m USING (message_key, recipient_key)"
+        } else {
+            "delivery_message m"
+        };
+        let counted = if by == "response" { "a" } else { "m" };
+        let sql = format!(
+            "SELECT {column} AS name, count(DISTINCT m.recipient_key) FILTER (WHERE {counted}.attempts > 0) AS recipients,
+                sum({counted}.attempts)::BIGINT AS attempts, sum({counted}.deferrals)::BIGINT AS deferrals,
+                count(*) FILTER (WHERE m.outcome = 'delivered') AS delivered_first,
+                count(*) FILTER (WHERE m.outcome = 'delivered-after-deferral') AS delivered_late,
+                count(*) FILTER (WHERE m.outcome = 'expired') AS expired, count(*) FILTER (WHERE m.outcome = 'bounced') AS bounced,
+                count(*) FILTER (WHERE m.outcome = 'dropped') AS dropped, count(*) FILTER (WHERE m.outcome = 'open') AS pending,
+                quantile_disc({delay}, 0.5) FILTER (WHERE m.outcome = 'delivered-after-deferral') AS median_delay_late_s
+             FROM {from} WHERE NOT m.internal GROUP BY {}",
+            if by == "response" { "name, a.smtp_code, a.enhanced_code, a.stage" } else { "name" }
+        );
+        let pick = |row: &Value, name: &str| {
+            let figures = [
+                "recipients",
+                "attempts",
+                "deferrals",
+                "delivered_first",
+                "delivered_late",
+                "expired",
+                "bounced",
+                "dropped",
+                "pending",
+                "median_delay_late_s",
+            ];
+            let mut all = vec![row[name].to_string()];
+            all.extend(figures.map(|figure| row[figure].to_string()));
+            all
+        };
+        let mut told: Vec<_> = answer["rows"].as_array().unwrap().iter().map(|row| pick(row, &key)).collect();
+        let mut wanted: Vec<_> = place.sql(&sql).iter().map(|row| pick(row, "name")).collect();
+        told.sort();
+        wanted.sort();
+        assert_eq!(told, wanted, "{by}");
+        let whole = place.sql("SELECT count(DISTINCT recipient_key) FILTER (WHERE attempts > 0) AS n FROM delivery_message WHERE NOT internal");
+        assert_eq!(answer["total"]["recipients"], whole[0]["n"], "{by}");
+    }
+}

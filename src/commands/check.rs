@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     let subject = subject(context, args, &domain)?;
     let resolver = Resolver::new(&context.config.dns)?;
-    let gateways = Gateways::bundled()?;
+    let gateways = Gateways::with(&context.config.gateway)?;
     let runtime = runtime()?;
     tracing::info!("asking {} about {domain}", resolver.servers());
     let found = runtime.block_on(check(&resolver, subject, &context.config.dns, &gateways, Utc::now()));

@@ -78,7 +78,7 @@ fn reroute(connection: &Connection, gateways: &Gateways) -> duckdb::Result<()> {
         .push("relay", UInt32Array::from_iter_values(hosts.iter().map(|(number, _)| *number)))
         .text("gateway", hosts.iter().map(|(_, host)| gateways.of_host(host)));
     columns.append(connection, "delivery_relay")?;
-    // Route numbers go on without gaps: they are places in a list.
+    // Route numbers go on without gaps: they are places in a list. A route that no line is left on says nothing any more.
     connection.execute_batch(
         "CREATE OR REPLACE TEMP TABLE delivery_wanted AS
             SELECT DISTINCT l.recipient_domain, l.relay, l.internal, l.route AS old, g.gateway FROM delivery_line l
@@ -88,8 +88,11 @@ fn reroute(connection: &Connection, gateways: &Gateways) -> duckdb::Result<()> {
                 gateway, coalesce(gateway, 'unknown')
             FROM (SELECT recipient_domain, gateway FROM delivery_wanted EXCEPT SELECT recipient_domain, relay_gateway FROM delivery_route);
          UPDATE delivery_line AS l SET route = r.route_no FROM delivery_wanted w
-            JOIN delivery_route r ON r.recipient_domain = w.recipient_domain AND r.relay_gateway IS NOT DISTINCT FROM w.gateway
+            JOIN (SELECT recipient_domain, relay_gateway, min(route_no) AS route_no FROM delivery_route GROUP BY ALL) r
+            ON r.recipient_domain = w.recipient_domain AND r.relay_gateway IS NOT DISTINCT FROM w.gateway
             WHERE w.old <> r.route_no AND l.route = w.old AND l.internal = w.internal AND l.relay IS NOT DISTINCT FROM w.relay;
+         UPDATE delivery_route SET relay_gateway = NULL, gateway = 'unknown'
+            WHERE route_no NOT IN (SELECT DISTINCT route FROM delivery_line);
          DROP TABLE delivery_wanted; DROP TABLE delivery_relay",
     )
 }

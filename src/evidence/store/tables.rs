@@ -137,7 +137,7 @@ impl Routes {
             let relay_gateway = row.get::<_, Option<String>>(1)?.map(String::into_boxed_str);
             let gateway = row.get::<_, String>(2)?.into_boxed_str();
             let number = u32::try_from(routes.list.len()).unwrap_or(NONE);
-            routes.numbers.insert((domain, relay_gateway.clone()), number);
+            routes.numbers.entry((domain, relay_gateway.clone())).or_insert(number);
             let stored_gateway = Some(gateway.clone());
             routes.list.push(Route { domain, relay_gateway, gateway, votes: BTreeMap::new(), stored_gateway });
         }
@@ -222,6 +222,10 @@ impl Routes {
 
     /// Writes the votes and the gateways that changed; returns the routes whose rows must be judged again.
     pub(super) fn settle(&mut self, connection: &Connection) -> duckdb::Result<Vec<u32>> {
+        // What was taken over from another route is no evidence of its own.
+        for route in &mut self.list {
+            route.gateway = route.winner();
+        }
         // A route without a known host takes the gateway that its domain has otherwise.
         let mut known: FxHashMap<u32, BTreeMap<Box<str>, u64>> = FxHashMap::default();
         for route in self.list.iter().filter(|route| &*route.gateway != UNKNOWN) {
@@ -230,7 +234,6 @@ impl Routes {
         }
         let mut changed = Vec::new();
         for (number, route) in (0u32..).zip(&mut self.list) {
-            route.gateway = route.winner();
             if &*route.gateway == UNKNOWN
                 && let Some(gateways) = known.get(&route.domain)
             {
