@@ -214,6 +214,10 @@ fn the_page_stands_alone() {
     assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
     assert_eq!(html.matches("<table").count(), html.matches("</table>").count());
     assert!(!html.contains("<script"));
+    assert!(
+        html.contains("<code>dmarcase case --facts-template</code>") && !html.contains('`'),
+        "commands are set apart"
+    );
 }
 
 #[test]

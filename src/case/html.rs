@@ -28,6 +28,16 @@ fn harmless(text: &str) -> String {
     plain(text).into_owned()
 }
 
+/// The pieces of a text, each with whether it stands between backticks: a command or a name to type. Where backticks do
+/// not pair, they are the text's own.
+fn pieces(text: &str) -> Vec<(bool, String)> {
+    let text = harmless(text);
+    if text.matches('`').count() % 2 == 1 {
+        return vec![(false, text)];
+    }
+    text.split('`').enumerate().map(|(at, piece)| (at % 2 == 1, piece.to_owned())).collect()
+}
+
 /// The longest cell that stays on one line.
 const SHORT: usize = 20;
 /// The longest word that a column is made wide enough for.

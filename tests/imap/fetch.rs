@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::delay_proxy::DelayProxy;
 use crate::dovecot::Dovecot;
+use crate::fault_server::{FaultServer, Play};
 use crate::world::{World, corpus};
 
 /// Mails that are no report, or broken.
@@ -159,4 +160,27 @@ fn a_raised_limit_fetches_what_was_over_it() {
     assert_eq!(world.json(&["fetch"])["items"], 1);
     assert_eq!(world.number("SELECT count(*) FROM ledger WHERE outcome = 'rejected'"), 0);
     assert_eq!(world.number("SELECT count(*) FROM ledger WHERE outcome = 'not-a-report' AND uid = 2"), 1);
+}
+
+/// `retry` asks the mailbox for what its server refused; where it refuses still, it stays rejected.
+#[test]
+fn retry_asks_for_what_the_server_refused() {
+    let server = FaultServer::start(4, &[Play::NoFor(2)]);
+    let world = World::new(&format!(
+        "[[mailbox]]\nname = \"rua\"\nhost = \"localhost\"\nport = {}\ntls = \"none\"\nuser = \"dmarc\"\n\
+         password_env = \"TEST_PASSWORD\"\n",
+        server.port
+    ));
+    let told = world.failure(&["fetch"]);
+    assert!(told.contains("UID 2: the server refuses to give the message"), "{told}");
+    let refused = "SELECT count(*) FROM ledger WHERE outcome = 'rejected' AND code = 'fetch-refused' AND uid = 2";
+    assert_eq!((world.number(refused), world.number("SELECT count(*) FROM ledger")), (1, 4));
+    let told = world.run(&["retry"]);
+    assert!(String::from_utf8_lossy(&told.stderr).contains("UID 2"), "{told:?}");
+    assert_eq!(world.number(refused), 1);
+    server.behave();
+    world.json(&["retry"]);
+    assert_eq!((world.number(refused), world.number("SELECT count(*) FROM ledger")), (0, 4));
+    assert_eq!(world.number("SELECT count(*) FROM ledger WHERE uid = 2 AND outcome = 'not-a-report'"), 1);
+    assert_eq!(world.json(&["fetch"])["items"], 0);
 }

@@ -74,6 +74,21 @@ fn a_token_from_a_command() {
     assert!(!told.contains("tok-old"), "{told}");
 }
 
+/// A server that offers only the standard's mechanism; `,` and `=` of a name are escaped (RFC 5801 section 4).
+#[test]
+fn a_token_by_oauthbearer() {
+    let server = FaultServer::start(2, &[Play::Bearer("tok-456".to_owned())]);
+    let named = |token: &str| {
+        let section = section(&server, &format!("token_command = \"echo {token}\""));
+        mailbox(&section.replace("user = \"dmarc\"", "user = \"dmarc,team=1\""))
+    };
+    let store = Store::default();
+    assert_eq!(store.poll(&named("tok-456")).error, None);
+    assert_eq!(store.uids(), [1, 2]);
+    let told = Store::default().poll(&named("tok-old")).error.unwrap();
+    assert!(told.contains("refuses the access token for `dmarc,team=1`") && !told.contains("tok-old"), "{told}");
+}
+
 #[test]
 fn client_credentials() {
     let server = FaultServer::start(1, &[Play::Token("tok-cc".to_owned())]);

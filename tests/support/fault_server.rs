@@ -48,6 +48,8 @@ pub(crate) enum Play {
     ReadOnly,
     /// Only this access token is taken, by XOAUTH2.
     Token(String),
+    /// Only this access token is taken, by OAUTHBEARER.
+    Bearer(String),
     /// Answers that no parser should meet: INTERNALDATE NIL.
     NoDate(u32),
 }
@@ -166,8 +168,9 @@ impl Session {
 
     fn capabilities(&self) -> String {
         let mut list = String::from("IMAP4rev1 SASL-IR IDLE");
-        if self.token().is_some() {
-            list.push_str(" AUTH=XOAUTH2");
+        if let Some((mechanism, ..)) = self.token() {
+            list.push_str(" AUTH=");
+            list.push_str(mechanism);
         }
         list.push_str(if self.plays(&Play::LoginDisabled) { " LOGINDISABLED" } else { " AUTH=PLAIN" });
         if !self.plays(&Play::NoMove) {
@@ -179,9 +182,16 @@ impl Session {
         list
     }
 
-    fn token(&self) -> Option<String> {
+    /// The mechanism that takes a token, what is good, and what the client owes after a refusal: nothing for XOAUTH2, a
+    /// control-A for OAUTHBEARER (RFC 7628 section 3.2.3).
+    fn token(&self) -> Option<(&'static str, String, &'static str)> {
         self.state.lock().unwrap().plays.iter().find_map(|play| match play {
-            Play::Token(token) => Some(token.clone()),
+            Play::Token(token) => Some(("XOAUTH2", format!("user=dmarc\x01auth=Bearer {token}\x01\x01"), "\r\n")),
+            Play::Bearer(token) => {
+                let (name, port) = ("dmarc=2Cteam=3D1", self.client.local_addr().unwrap().port());
+                let good = format!("n,a={name},\x01host=localhost\x01port={port}\x01auth=Bearer {token}\x01\x01");
+                Some(("OAUTHBEARER", good, "AQ==\r\n"))
+            }
             _ => None,
         })
     }
@@ -195,19 +205,18 @@ impl Session {
             }
             "AUTHENTICATE" => {
                 self.state.lock().unwrap().logins += 1;
-                if let Some(token) = self.token() {
+                if let Some((mechanism, good, owed)) = self.token() {
                     use base64::Engine;
-                    let sent = command.rsplit(' ').next().unwrap();
+                    let (asked, sent) = command["AUTHENTICATE ".len()..].split_once(' ').unwrap();
                     let sent = base64::engine::general_purpose::STANDARD.decode(sent).unwrap();
-                    let good = format!("user=dmarc\x01auth=Bearer {token}\x01\x01");
-                    if sent == good.as_bytes() {
+                    if asked == mechanism && sent == good.as_bytes() {
                         return self.say(&format!("{tag} OK logged in\r\n"));
                     }
-                    // {"status":"401"}, and then the client owes an empty answer.
+                    // {"status":"401"}
                     self.say("+ eyJzdGF0dXMiOiI0MDEifQ==\r\n");
                     let mut line = String::new();
                     BufReader::new(self.client.try_clone().unwrap()).read_line(&mut line).unwrap();
-                    assert_eq!(line, "\r\n");
+                    assert_eq!(line, owed);
                     return self.say(&format!("{tag} NO [AUTHENTICATIONFAILED] token expired\r\n"));
                 }
                 if self.plays(&Play::RefuseLogin) {

@@ -133,10 +133,11 @@ async fn authenticate(connection: &mut Connection<'_>, mechanism: &str, message:
             Next::Challenge(text) => match message.take() {
                 Some(message) => connection.send_line(&message).await?,
                 None => {
-                    // A refused token: the challenge is JSON that says why, the answer to it is empty (RFC 7628 3.2.3).
+                    // A refused token: the challenge is JSON that says why. The answer to it is empty, but for OAUTHBEARER,
+                    // where it is one control-A (RFC 7628 section 3.2.3).
                     let bytes = STANDARD.decode(text.trim()).unwrap_or_default();
                     challenge = Some(super::error::said(&String::from_utf8_lossy(&bytes)));
-                    connection.send_line("").await?;
+                    connection.send_line(if mechanism == "OAUTHBEARER" { "AQ==" } else { "" }).await?;
                 }
             },
             Next::Other => {}
