@@ -130,12 +130,12 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
 ) -> anyhow::Result<Exit> {
     use std::io::IsTerminal;
     let started = Instant::now();
-    let writer = Writer::begin(&context.db, context.wait, command)?;
     let progress = Arc::new(Progress::default());
     stop_on_signal(&progress)?;
     let wanted = context.progress && std::io::stderr().is_terminal();
     let line = ProgressLine::follow(&progress, if wanted { total() } else { None }, wanted);
-    let done = pipeline::run(writer, &Options::new(&context.config.limits), &progress, feed, &mut |_| {});
+    let begin = || Writer::begin(&context.db, context.wait, command);
+    let done = pipeline::run(begin, &Options::new(&context.config.limits), &progress, feed, &mut |_| {});
     drop(line);
     let (counts, store) = done?;
     if counts.reports_stored > 0 {

@@ -68,7 +68,7 @@ impl Cycle<'_> {
                 tell(&told, one);
             }
         };
-        let counts = pipeline::run(writer, &options, self.progress, feed, &mut tell).map(|(counts, _)| counts);
+        let counts = pipeline::run(|| Ok(writer), &options, self.progress, feed, &mut tell).map(|(counts, _)| counts);
         let ends = ends(mailboxes, &polls, &memory, begun, counts.as_ref().err());
         let whole: Vec<&str> = polls
             .iter()

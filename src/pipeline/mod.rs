@@ -3,18 +3,19 @@
 //! Items are numbered as they are fed, read in parallel, and committed in their order, so that which of two equal
 //! reports is the first does not depend on the machine. Bytes in flight are bounded: whoever feeds waits.
 
+mod assembly;
 mod budget;
 mod read;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::fetch::Item;
-use crate::store::{Batch, Committed, Counts, Found, MailboxPosition, ReadItem, Store, StoreError, Writer};
+use crate::store::{Committed, Counts, Found, MailboxPosition, ReadItem, Store, StoreError, Writer};
 use crate::unpack::Limits;
+use assembly::Assembly;
 use budget::{Budget, Closing};
 pub use read::ItemReader;
 
@@ -29,12 +30,8 @@ pub struct Options {
     pub commit_every: Duration,
 }
 
-/// Bytes of items fed and not yet committed.
-const IN_FLIGHT: u64 = 36 << 20;
-/// Bytes of items that make a batch.
-const BATCH_BYTES: u64 = 16 << 20;
-/// Records that make a batch.
-const BATCH_RECORDS: usize = 400_000;
+/// Bytes of items fed and not yet taken by the writer.
+const IN_FLIGHT: u64 = 32 << 20;
 /// Bytes and items of one hand-over to a worker: enough to make waking it worth while.
 const JOB_BYTES: u64 = 256 << 10;
 const JOB_ITEMS: usize = 64;
@@ -164,12 +161,13 @@ impl Feeder<'_> {
 ///
 /// Returns what was done, and the store, still open for writing, for what must be done after a run.
 ///
-/// `committed` is told of every item once it is in the store, in order, on the writer's thread.
+/// `begin` opens the store and begins the run, on the writer's thread: reading starts meanwhile. `committed` is told of
+/// every item once it is in the store, in order, on the writer's thread.
 ///
 /// # Errors
 /// Fetching failed, the store failed, or `progress.stop` was set. All that was committed stays.
 pub fn run<E: std::error::Error + Send + 'static>(
-    mut writer: Writer,
+    begin: impl FnOnce() -> Result<Writer, StoreError> + Send,
     options: &Options,
     progress: &Progress,
     feed: impl FnOnce(&mut Feeder<'_>) -> Result<(), E> + Send,
@@ -187,11 +185,16 @@ pub fn run<E: std::error::Error + Send + 'static>(
     };
     let (fed, written) = pool.in_place_scope(|scope| {
         let (result, outcome) = crossbeam_channel::bounded(1);
-        let (writer, budget) = (&mut writer, &budget);
+        let budget = &budget;
         scope.spawn(move |_| {
             // However it ends: whoever feeds may be waiting for room that will never come.
             let _closing = budget.closing(Closing::Always);
-            result.send(write_all(writer, options, &done, budget, committed)).ok();
+            let mut writer = begin();
+            let written = match &mut writer {
+                Ok(writer) => Assembly::new(writer, options, budget, committed).run(&done),
+                Err(_) => Ok(()),
+            };
+            result.send((writer, written)).ok();
         });
         for _ in 0..options.workers.max(1) {
             let (taken, given) = (taken.clone(), given.clone());
@@ -207,8 +210,13 @@ pub fn run<E: std::error::Error + Send + 'static>(
         let fed = feed(&mut feeder);
         feeder.hand_over().ok();
         drop(feeder);
-        (fed, outcome.recv().unwrap_or(Ok(())))
+        (fed, outcome.recv())
     });
+    // The writer's thread always sends, unless it panicked; then the scope has passed the panic on.
+    let Ok((writer, written)) = written else {
+        return Err(PipelineError::Interrupted { items: 0 });
+    };
+    let writer = writer?;
     let result = match (fed, written) {
         (_, Err(error)) => Err(PipelineError::Store(error)),
         (Err(error), Ok(())) => Err(PipelineError::Fetch(error)),
@@ -238,71 +246,6 @@ fn work(limits: &Limits, progress: &Progress, jobs: &Receiver<Job>, given: &Send
         let done = Done { number: job.number, items, positions: job.positions, bytes: job.bytes, commit: job.commit };
         if given.send(done).is_err() {
             return;
-        }
-    }
-}
-
-/// Puts what workers give back into order, and commits it in batches.
-fn write_all(
-    writer: &mut Writer,
-    options: &Options,
-    done: &Receiver<Done>,
-    budget: &Budget,
-    committed: &mut (dyn FnMut(&[Committed]) + Send),
-) -> Result<(), StoreError> {
-    let mut early: BTreeMap<u64, Done> = BTreeMap::new();
-    let mut next = 0;
-    let mut batch = Batch::default();
-    let (mut bytes, mut held, mut asked) = (0, 0, false);
-    let mut since = Instant::now();
-    loop {
-        let patience = if bytes == 0 && batch.positions.is_empty() {
-            Duration::from_secs(3600)
-        } else {
-            options.commit_every.saturating_sub(since.elapsed())
-        };
-        // What a full batch left behind is next; whoever waits for its commit hands over nothing more.
-        let over = if early.contains_key(&next) {
-            false
-        } else {
-            match done.recv_timeout(patience) {
-                Ok(given) => {
-                    early.insert(given.number, given);
-                    false
-                }
-                Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => true,
-            }
-        };
-        while let Some(given) = early.remove(&next) {
-            if bytes == 0 {
-                since = Instant::now();
-            }
-            next += 1;
-            bytes += given.bytes;
-            held += given.items.iter().map(records).sum::<usize>();
-            batch.items.extend(given.items);
-            batch.positions.extend(given.positions);
-            asked = given.commit;
-            if asked || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
-                break;
-            }
-        }
-        let late = since.elapsed() >= options.commit_every;
-        if over || late || asked || bytes >= BATCH_BYTES || held >= BATCH_RECORDS {
-            if !batch.items.is_empty() || !batch.positions.is_empty() {
-                let told = writer.commit(&batch, over && !early.contains_key(&next))?;
-                committed(&told);
-                batch = Batch::default();
-                budget.give(bytes);
-                (bytes, held) = (0, 0);
-            }
-            asked = false;
-            since = Instant::now();
-        }
-        // What is missing now will never come: its worker panicked.
-        if over && !early.contains_key(&next) {
-            return Ok(());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The one writer: a batch of read items becomes rows of every table in one transaction, or nothing at all.
+//! The one writer: batches of read items become rows of every table in one transaction, or nothing at all.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duckdb::{Connection, params};
 use rustc_hash::FxHashMap;
@@ -14,16 +14,29 @@ use super::records::Rows;
 use super::{Access, Batch, Columns, Counts, Found, MailboxPosition, Outcome, ReadItem, Store, StoreError};
 use crate::fetch::Origin;
 
-/// Writes one run. It holds the store only while it commits, so that readers get their turn between batches.
+/// Writes one run. It holds the store only from the first batch of a transaction to its commit, so that readers get
+/// their turn between transactions.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
     wait: Duration,
     dimensions: Dimensions,
     run_no: u32,
+    /// What is committed.
     counts: Counts,
+    open: Option<Transaction>,
     /// Still open from the last commit, for the end of the run.
-    open: Option<Store>,
+    store: Option<Store>,
+}
+
+/// A transaction under way.
+#[derive(Debug)]
+struct Transaction {
+    store: Store,
+    since: Instant,
+    /// What will be committed, with all before.
+    counts: Counts,
+    told: Vec<Committed>,
 }
 
 /// What became of an item, told once it is committed.
@@ -54,7 +67,7 @@ impl Writer {
             )
             .map_err(|error| unwritten(path, &error))?;
         let (path, dimensions) = (path.to_owned(), Dimensions::default());
-        Ok(Self { path, wait, dimensions, run_no, counts: Counts::default(), open: None })
+        Ok(Self { path, wait, dimensions, run_no, counts: Counts::default(), open: None, store: None })
     }
 
     /// Returns what the run has committed so far.
@@ -62,34 +75,62 @@ impl Writer {
         &self.counts
     }
 
-    /// Commits a batch: reports, records, ledger, mailbox positions and the run's counts together. After the last one
-    /// the store stays open for [`Writer::end`], which must follow at once.
+    /// Returns how long the store has been held for the transaction under way, and the records that wait in it.
+    pub fn held(&self) -> Option<(Duration, u64)> {
+        let open = self.open.as_ref()?;
+        Some((open.since.elapsed(), open.counts.records - self.counts.records))
+    }
+
+    /// Takes a batch into the transaction under way, or into a new one: reports, records, ledger and mailbox positions.
     ///
     /// # Errors
-    /// Nothing of the batch is stored then, and the writer must not be used again.
-    pub fn commit(&mut self, batch: &Batch, last: bool) -> Result<Vec<Committed>, StoreError> {
+    /// Nothing since the last commit is stored then, and the writer must not be used again but to end the run.
+    pub fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.begin_transaction()?,
+        };
+        match self.write(&mut open, batch) {
+            Ok(()) => {
+                self.open = Some(open);
+                Ok(())
+            }
+            Err(error) => {
+                open.store.connection().execute_batch("ROLLBACK").ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits what was taken since the last commit, with the run's counts; tells what became of its items. After the
+    /// last one the store stays open for [`Writer::end`], which must follow at once.
+    ///
+    /// # Errors
+    /// Nothing since the last commit is stored then, and the writer must not be used again but to end the run.
+    pub fn commit(&mut self, last: bool) -> Result<Vec<Committed>, StoreError> {
+        let Some(Transaction { store, counts, told, .. }) = self.open.take() else { return Ok(Vec::new()) };
+        let connection = store.connection();
+        let failed = |error: duckdb::Error| unwritten(&self.path, &error);
+        let committed = update_run(connection, self.run_no, &counts).and_then(|()| connection.execute_batch("COMMIT"));
+        if let Err(error) = committed {
+            // A failed COMMIT has rolled back already; the first error is the one to tell.
+            connection.execute_batch("ROLLBACK").ok();
+            return Err(failed(error));
+        }
+        self.counts = counts;
+        self.store = last.then_some(store);
+        Ok(told)
+    }
+
+    fn begin_transaction(&mut self) -> Result<Transaction, StoreError> {
         let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let since = Instant::now();
         let connection = store.connection();
         // The cores are busy reading items; the engine's own threads would only take turns with them.
         connection.execute_batch("SET threads = 1").map_err(StoreError::query("preparing the commit"))?;
         self.dimensions.refresh(connection)?;
         connection.execute_batch("BEGIN").map_err(|error| unwritten(&self.path, &error))?;
-        let written = self.write(connection, batch).and_then(|done| {
-            connection.execute_batch("COMMIT").map_err(|error| unwritten(&self.path, &error))?;
-            Ok(done)
-        });
-        match written {
-            Ok((counts, committed)) => {
-                self.counts = counts;
-                self.open = last.then_some(store);
-                Ok(committed)
-            }
-            Err(error) => {
-                // A failed COMMIT has rolled back already; the first error is the one to tell.
-                connection.execute_batch("ROLLBACK").ok();
-                Err(error)
-            }
-        }
+        Ok(Transaction { store, since, counts: self.counts, told: Vec::new() })
     }
 
     /// Ends the run: its counts and its error, if it had one. Returns the store, still open for writing, for what must
@@ -98,7 +139,7 @@ impl Writer {
     /// # Errors
     /// The store cannot be written. What was committed stays.
     pub fn end(self, error: Option<&str>) -> Result<(Counts, Store), StoreError> {
-        let store = match self.open {
+        let store = match self.store {
             Some(store) => store,
             None => Store::open(&self.path, Access::Write, self.wait)?,
         };
@@ -112,16 +153,16 @@ impl Writer {
         Ok((self.counts, store))
     }
 
-    fn write(&mut self, connection: &Connection, batch: &Batch) -> Result<(Counts, Vec<Committed>), StoreError> {
+    fn write(&mut self, open: &mut Transaction, batch: &Batch) -> Result<(), StoreError> {
+        let connection = open.store.connection();
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
         let mut known = known_reports(connection, &batch.items).map_err(failed)?;
         let mut ledger = Ledger::look_up(connection, &batch.items).map_err(failed)?;
         let mut report_no: u32 = connection
             .query_row("SELECT coalesce(max(report_no), 0) FROM report", [], |row| row.get(0))
             .map_err(failed)?;
-        let mut counts = self.counts;
+        let counts = &mut open.counts;
         let mut rows = Rows::default();
-        let mut committed = Vec::with_capacity(batch.items.len());
         for (at, item) in batch.items.iter().enumerate() {
             counts.items += 1;
             counts.bytes_read += item.size;
@@ -155,7 +196,7 @@ impl Writer {
                 said.push(one);
             }
             let outcome = said.iter().map(|one| one.outcome).min_by_key(|outcome| outcome.weight());
-            committed.push(Committed { origin: item.origin.clone(), outcome: outcome.unwrap_or(Outcome::NotAReport) });
+            open.told.push(Committed { origin: item.origin.clone(), outcome: outcome.unwrap_or(Outcome::NotAReport) });
             ledger.say(at, item, said);
         }
         self.dimensions.append(connection).map_err(|error| unwritten(&self.path, &error))?;
@@ -163,9 +204,7 @@ impl Writer {
         rows.append(connection, self.run_no).map_err(failed)?;
         ledger.append(connection, self.run_no).map_err(failed)?;
         forget_refused(connection, &batch.items).map_err(failed)?;
-        move_positions(connection, &batch.positions).map_err(failed)?;
-        update_run(connection, self.run_no, &counts).map_err(failed)?;
-        Ok((counts, committed))
+        move_positions(connection, &batch.positions).map_err(failed)
     }
 }
 
