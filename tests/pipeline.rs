@@ -35,7 +35,7 @@ fn a_panic_behind_the_commit_ends_the_run() {
                 Ok::<(), Infallible>(())
             };
             let mut told = |_: &[Committed]| panic!("whoever is told breaks");
-            run(writer, &Options::new(&Limits::default()), &Progress::default(), feed, &mut told).map(drop)
+            run(|| Ok(writer), &Options::new(&Limits::default()), &Progress::default(), feed, &mut told).map(drop)
         }));
         ended.send(done.is_err()).ok();
     });

@@ -13,9 +13,9 @@ use super::{Done, Options, records};
 use crate::store::{Batch, Committed, StoreError, Writer};
 
 /// Bytes of items that make a batch.
-const BATCH_BYTES: u64 = 8 << 20;
+const BATCH_BYTES: u64 = 4 << 20;
 /// Records that make a batch.
-const BATCH_RECORDS: usize = 100_000;
+const BATCH_RECORDS: usize = 50_000;
 /// Records that make a transaction.
 const TRANSACTION_RECORDS: u64 = 600_000;
 /// Longest time that a transaction stays open, and the store held, while items keep coming.
@@ -73,7 +73,13 @@ impl<'a> Assembly<'a> {
                     Ok(given) => {
                         self.early.insert(given.number, given);
                     }
-                    Err(RecvTimeoutError::Timeout) => self.commit(false)?,
+                    Err(RecvTimeoutError::Timeout) => {
+                        let idle = self.writer.held().is_none_or(|(held, _)| held < HOLD);
+                        self.commit(false)?;
+                        if idle {
+                            self.busy_since = None;
+                        }
+                    }
                     Err(RecvTimeoutError::Disconnected) => return self.commit(true),
                 }
             }

@@ -126,8 +126,11 @@ impl Writer {
         let store = Store::open(&self.path, Access::Write, self.wait)?;
         let since = Instant::now();
         let connection = store.connection();
-        // The cores are busy reading items; the engine's own threads would only take turns with them.
-        connection.execute_batch("SET threads = 1").map_err(StoreError::query("preparing the commit"))?;
+        // The cores are busy reading items; the engine's own threads would only take turns with them. Beyond the memory it
+        // writes what is not committed yet to its temporary files, which costs little.
+        connection
+            .execute_batch("SET threads = 1; SET memory_limit = '80MB'")
+            .map_err(StoreError::query("preparing the commit"))?;
         self.dimensions.refresh(connection)?;
         connection.execute_batch("BEGIN").map_err(|error| unwritten(&self.path, &error))?;
         Ok(Transaction { store, since, counts: self.counts, told: Vec::new() })
@@ -143,6 +146,9 @@ impl Writer {
             Some(store) => store,
             None => Store::open(&self.path, Access::Write, self.wait)?,
         };
+        // Nobody reads items any more.
+        let free = store.connection().execute_batch("RESET threads; RESET memory_limit");
+        free.map_err(|error| unwritten(&self.path, &error))?;
         store
             .connection()
             .execute(
