@@ -1,8 +1,8 @@
 -- Sums of `flow` by sender. A key below zero is a source that nothing names: -2 - its number, or -1 for no readable source.
 WITH named_reason AS (
     SELECT reason_no,
-        list_bool_or(list_transform(reasons, o -> coalesce(o."type" IN ('forwarded', 'trusted_forwarder'), false))) AS forwarded,
-        list_bool_or(list_transform(reasons, o -> coalesce(o."type" = 'mailing_list' OR o."comment" ILIKE '%mailing list%', false))) AS listed
+        list_bool_or(list_transform(reasons, lambda o: coalesce(o."type" IN ('forwarded', 'trusted_forwarder'), false))) AS forwarded,
+        list_bool_or(list_transform(reasons, lambda o: coalesce(o."type" = 'mailing_list' OR o."comment" ILIKE '%mailing list%', false))) AS listed
     FROM reason
 ),
 relay AS (

@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, args: &FetchArgs) -> anyhow::Result<Exit> {
     let answer = FetchAnswer { import, mailboxes: done.polls };
     for poll in &answer.mailboxes {
         tracing::info!("{}", poll.line());
-        for error in poll.error.iter().chain(poll.folders.iter().flat_map(|folder| &folder.errors)) {
+        for error in poll.errors() {
             tracing::error!("{error}");
         }
     }

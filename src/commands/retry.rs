@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use anyhow::bail;
 use chrono::DateTime;
 
 use super::import::ingest;
 use super::poll::Cycle;
 use super::{Context, Exit};
-use crate::fetch::imap::Tokens;
+use crate::fetch::imap::{MailboxPoll, Tokens};
 use crate::fetch::{Content, Item, Origin};
 use crate::pipeline::Progress;
 use crate::store::{Access, MailboxMemory, Store, StoreError, kept_item, rejected_items};
@@ -32,7 +33,8 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
     let memory = MailboxMemory::read(&context.db, context.wait, |account| {
         limits.mail_bytes.min(own(account).unwrap_or(u64::MAX))
     })?;
-    ingest(
+    let mut polls = Vec::new();
+    let exit = ingest(
         context,
         "retry",
         args.strict,
@@ -67,12 +69,19 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
                 beat: &AtomicU64::new(0),
                 only_again: true,
             };
-            for poll in cycle.ask_again(feeder, memory) {
-                for error in poll.error.iter().chain(poll.folders.iter().flat_map(|folder| &folder.errors)) {
-                    tracing::warn!("{error}");
-                }
-            }
+            polls = cycle.ask_again(feeder, memory);
             Ok::<(), StoreError>(())
         },
-    )
+    )?;
+    let mut still = false;
+    for error in polls.iter().flat_map(MailboxPoll::errors) {
+        tracing::error!("{error}");
+        still = true;
+    }
+    let failed: Vec<&str> =
+        polls.iter().filter(|poll| poll.error.is_some()).map(|poll| poll.mailbox.as_str()).collect();
+    if !failed.is_empty() {
+        bail!("not every mailbox could be asked again: {}; what was read is stored", failed.join(", "));
+    }
+    Ok(if args.strict && still { Exit::Findings } else { exit })
 }

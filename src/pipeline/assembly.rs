@@ -17,7 +17,7 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// Records that make a batch.
 const BATCH_RECORDS: usize = 50_000;
 /// Records that make a transaction.
-const TRANSACTION_RECORDS: u64 = 250_000;
+const TRANSACTION_RECORDS: u64 = 400_000;
 /// Longest time that a transaction stays open, and the store held, while items keep coming.
 const HOLD: Duration = Duration::from_secs(3);
 /// Longest time that a transaction stays open while none come.

@@ -171,11 +171,14 @@ fn retry_asks_for_what_the_server_refused() {
          password_env = \"TEST_PASSWORD\"\n",
         server.port
     ));
-    let told = world.failure(&["fetch"]);
+    let told = world.run(&["fetch", "--strict"]);
+    assert_eq!(told.status.code(), Some(3), "recorded, and no failure of the poll");
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
     assert!(told.contains("UID 2: the server refuses to give the message"), "{told}");
     let refused = "SELECT count(*) FROM ledger WHERE outcome = 'rejected' AND code = 'fetch-refused' AND uid = 2";
     assert_eq!((world.number(refused), world.number("SELECT count(*) FROM ledger")), (1, 4));
-    let told = world.run(&["retry"]);
+    let told = world.run(&["retry", "--strict"]);
+    assert_eq!(told.status.code(), Some(3), "still rejected: {told:?}");
     assert!(String::from_utf8_lossy(&told.stderr).contains("UID 2"), "{told:?}");
     assert_eq!(world.number(refused), 1);
     server.behave();

@@ -64,6 +64,11 @@ impl MailboxPoll {
         self.error.is_some() || self.folders.iter().any(|folder| folder.failed)
     }
 
+    /// Returns every error, of the mailbox and of its folders.
+    pub fn errors(&self) -> impl Iterator<Item = &String> {
+        self.error.iter().chain(self.folders.iter().flat_map(|folder| &folder.errors))
+    }
+
     /// Returns the poll in one line, for the log.
     pub fn line(&self) -> String {
         let sum = |of: fn(&FolderPoll) -> u64| self.folders.iter().map(of).sum::<u64>();

@@ -74,6 +74,8 @@ pub(super) struct Haul<'s> {
     held: Vec<(Wanted, String)>,
     /// Every refusal and oddity of this poll, for the answer.
     pub(super) errors: Vec<ImapError>,
+    /// Refused in an earlier poll, and in this one again.
+    pub(super) still: Vec<ImapError>,
     pub(super) counts: Counts,
     /// UIDs handed over, whose commits are to be waited for.
     pub(super) handed: Vec<u32>,
@@ -105,6 +107,7 @@ impl<'s> Haul<'s> {
             strikes: HashMap::new(),
             held: Vec::new(),
             errors: Vec::new(),
+            still: Vec::new(),
             counts: Counts::default(),
             handed: Vec::new(),
         }
@@ -225,6 +228,7 @@ impl<'s> Haul<'s> {
     /// is refused.
     pub(super) fn refused_batch(&mut self, batch: Batch, alone: bool, text: &str) -> Result<(), Fault> {
         if batch.again {
+            self.still_refused(&batch, &Fault::FetchRefused { text: text.to_owned() });
             return Ok(());
         }
         if !alone {
@@ -236,6 +240,13 @@ impl<'s> Haul<'s> {
             self.refuse(wanted, fault)?;
         }
         Ok(())
+    }
+
+    /// Mails that were refused before, and are again: the ledger has them; who asked for just these wants to know.
+    fn still_refused(&mut self, batch: &Batch, fault: &Fault) {
+        for wanted in &batch.wanted {
+            self.still.push(fault.copy().at(self.account, Some(self.folder), Some(wanted.uid)));
+        }
     }
 
     fn refuse(&mut self, wanted: Wanted, fault: Fault) -> Result<(), Fault> {
@@ -259,6 +270,9 @@ impl<'s> Haul<'s> {
     /// Takes back what was under way when a connection broke, oldest batch first. The first message that had not come is
     /// suspected: it is asked for alone, and when the connection breaks at it again it counts as refused.
     pub(super) fn broke(&mut self, under_way: Vec<Batch>, fault: &Fault) -> Result<(), Fault> {
+        for batch in under_way.iter().filter(|batch| batch.again) {
+            self.still_refused(batch, fault);
+        }
         let mut rest: Vec<Wanted> =
             under_way.into_iter().filter(|batch| !batch.again).flat_map(|batch| batch.wanted).collect();
         let suspect = match fault {

@@ -239,7 +239,8 @@ impl<'a> Poll<'a> {
         if haul.counts.wrong_sizes > 1 {
             tracing::warn!("mailbox `{account}`, folder `{name}`: {} sizes announced wrongly", haul.counts.wrong_sizes);
         }
-        answer.errors.extend(haul.errors.iter().map(ToString::to_string));
+        let still = if self.only_again { haul.still.as_slice() } else { &[] };
+        answer.errors.extend(haul.errors.iter().chain(still).map(ToString::to_string));
         // Refused, and nothing that was given beside them: the position stays, so the poll has not reached its end.
         answer.failed = haul.holds_back();
         pending.handed = std::mem::take(&mut haul.handed);

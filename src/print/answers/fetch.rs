@@ -15,13 +15,13 @@ impl Answer for FetchAnswer {
             ("moved", "moved"),
             ("deleted", "deleted"),
             ("flagged", "flagged"),
-            ("error", "error"),
+            ("errors", "errors"),
         ]);
         for poll in &self.mailboxes {
-            if let Some(error) = &poll.error {
+            if poll.error.is_some() {
                 let mut row = vec![Cell::Text(poll.mailbox.clone())];
                 row.extend((0..8).map(|_| Cell::Empty));
-                row.push(Cell::Text(error.clone()));
+                row.push(Cell::Count(1));
                 table.row(row);
             }
             for folder in &poll.folders {
@@ -35,7 +35,7 @@ impl Answer for FetchAnswer {
                     Cell::Count(folder.moved),
                     Cell::Count(folder.deleted),
                     Cell::Count(folder.flagged),
-                    Cell::maybe(folder.errors.first().map(String::as_str)),
+                    Cell::Count(folder.errors.len() as u64),
                 ]);
             }
         }

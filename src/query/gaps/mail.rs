@@ -40,7 +40,7 @@ GROUP BY policy_domain, header_from, sender_key";
 // `sampled_out` follows from G04 and `policy_test_mode` from G05; the evidence names every type with its messages.
 const OVERRIDES: &str = "
 WITH kinds AS (
-    SELECT reason_no, list_sort(list_distinct(list_transform(reasons, o -> coalesce(o.\"type\", 'unnamed')))) AS kinds
+    SELECT reason_no, list_sort(list_distinct(list_transform(reasons, lambda o: coalesce(o.\"type\", 'unnamed')))) AS kinds
     FROM reason
 )
 SELECT f.policy_domain, array_to_string(k.kinds, ' + '), f.sender_key, sum(f.messages)::UBIGINT

@@ -9,10 +9,15 @@ use crate::config::DomainRule;
 use crate::parse::{PolicyWord, domain_name};
 use crate::words::plural;
 
+// Most domains never change their policy: only those that do are looked at day by day.
 const FLAPPING: &str = "
-WITH modal AS (
+WITH changing AS (
+    SELECT policy_domain FROM report WHERE {reports} AND policy_domain IS NOT NULL AND p IS NOT NULL GROUP BY policy_domain
+    HAVING min(p) <> max(p) OR min(coalesce(sp, p)) <> max(coalesce(sp, p))
+        OR min(coalesce(pct, 100)) <> max(coalesce(pct, 100))
+), modal AS (
     SELECT policy_domain, report_day, concat_ws('/', mode(p), mode(coalesce(sp, p)), coalesce(mode(pct), 100)) AS policy
-    FROM report WHERE {reports} AND policy_domain IS NOT NULL AND p IS NOT NULL GROUP BY policy_domain, report_day
+    FROM report WHERE {reports} AND policy_domain IN (FROM changing) AND p IS NOT NULL GROUP BY policy_domain, report_day
 ), step AS (
     SELECT policy_domain, policy, lag(policy) OVER (PARTITION BY policy_domain ORDER BY report_day) AS previous FROM modal
 )
