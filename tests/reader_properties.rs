@@ -251,3 +251,24 @@ proptest! {
         prop_assert!(!matches!(read(cut), Reading::Report(_)));
     }
 }
+
+/// Found by fuzzing: a note behind the bad byte, in the same window, moved the byte's place to the note's.
+#[test]
+fn the_place_of_a_bad_byte_does_not_depend_on_the_window() {
+    let mut xml = b"<feedback>\n<report_metadata><org_name>Receiver ".to_vec();
+    // Line 2, after `<report_metadata><org_name>Receiver `, which has 36 characters.
+    xml.push(0x9a);
+    xml.extend_from_slice(
+        b"</org_name><email>a@b.example</email><report_id>1</report_id><date_range><begin>1709251200</begin>\
+          <end>1709337599</end></date_range></report_metadata>\n<policy_published><domain>a.example</domain><p>none</p>\
+          </policy_published>\n<record><row><source_ip>192.0.2.1</source_ip><count>many</count></row><auth_results></record>\n\
+          </feedback>",
+    );
+    for window in [64, 100, 1000, 256 << 10] {
+        let read = Reader::with_window(ReaderLimits::default(), window, false).read(&mut xml.as_slice());
+        let Reading::Report(report) = read else { panic!("{read:?}") };
+        let bad = report.warnings.iter().find(|warning| warning.code == "bad-bytes").unwrap();
+        assert_eq!((bad.line, bad.column), (2, 37), "window {window}");
+        assert!(report.warnings.len() > 1, "another note behind it: {:?}", report.warnings);
+    }
+}

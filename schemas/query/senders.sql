@@ -31,6 +31,8 @@ sums AS (
         coalesce(sum(f.messages) FILTER (WHERE n.listed), 0)::UBIGINT AS listed,
         min(f.first_day) AS first_day, max(f.last_day) AS last_day, sum(f.records)::UBIGINT AS records,
         arg_max(f.evidence_at, f.messages) AS evidence_at,
+        -- Where the evidence's words stand, of what has a name: joined by equality alone, or the join is a nested loop.
+        CASE WHEN f.sender_key >= 0 THEN arg_max(f.evidence_at, f.messages) END AS named_at,
         list_sort(list_distinct(list(f.header_from))) AS header_from,
         list_sort(list_distinct(list(f.policy_domain))) AS policy_domain
     FROM flow f LEFT JOIN named_reason n ON n.reason_no = f.reason
@@ -52,12 +54,12 @@ sources AS (
 SELECT u.sender_key, n.name, coalesce(n.status, 'unknown') AS status, n.service, n.category, n.owner, x.source_ip,
     coalesce(t.evidence, b.evidence, s.evidence) AS evidence, coalesce(t.score, b.score, s.score, 0)::UTINYINT AS score,
     coalesce(x.sources, 0)::UBIGINT AS sources, coalesce(x.networks, 0)::UBIGINT AS networks,
-    coalesce(x.relays, false) AS relays, coalesce(x.own_host, false) AS own_host, u.* EXCLUDE (sender_key, evidence_at)
+    coalesce(x.relays, false) AS relays, coalesce(x.own_host, false) AS own_host, u.* EXCLUDE (sender_key, evidence_at, named_at)
 FROM sums u
 LEFT JOIN sources x ON x.sender_key = u.sender_key
 LEFT JOIN sender n ON n.sender_no = u.sender_key
-LEFT JOIN stream t ON u.sender_key >= 0 AND t.stream_no = u.evidence_at
-LEFT JOIN source s ON u.sender_key >= 0 AND s.source_no = -1 - u.evidence_at
+LEFT JOIN stream t ON t.stream_no = u.named_at
+LEFT JOIN source s ON s.source_no = -1 - u.named_at
 LEFT JOIN (
     SELECT source, sender_no, any_value(evidence) AS evidence, any_value(score) AS score FROM source_from GROUP BY source, sender_no
 ) b ON b.source = -1 - u.evidence_at AND b.sender_no = u.sender_key

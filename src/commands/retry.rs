@@ -24,7 +24,9 @@ pub struct RetryArgs {
 
 /// Runs `retry`.
 pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
-    let store = Store::open(&context.db, Access::Read, context.wait)?;
+    // Opened for writing where it is there, which upgrades a store of an older version.
+    let access = if context.db.exists() { Access::Write } else { Access::Read };
+    let store = Store::open(&context.db, access, context.wait)?;
     let list = rejected_items(store.connection())?;
     drop(store);
     // Mails that a server refused, or that were over a limit that is higher now, are asked for where they lie.

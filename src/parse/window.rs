@@ -122,12 +122,7 @@ impl Window {
             // One token fills the window: widen it. The limit on tokens bounds this.
             self.aim = self.aim.saturating_mul(2);
         }
-        if let At::Byte(byte) = self.fault() {
-            // It may lie ahead of what was read.
-            let mut known = self.known;
-            known.advance(self.ahead(byte));
-            self.fault = At::Place(byte, known.line, known.column);
-        }
+        self.place_fault();
         let mut known = self.known;
         known.advance(self.ahead(self.offset()));
         self.known = known;
@@ -173,8 +168,18 @@ impl Window {
         self.text.as_bytes().get(index(self.known.at)..index(at)).unwrap_or_default()
     }
 
+    /// Gives the first bad byte its line and column, before the known place moves past it. It lies ahead of what was read.
+    fn place_fault(&mut self) {
+        if let At::Byte(byte) = self.fault() {
+            let mut known = self.known;
+            known.advance(self.ahead(byte));
+            self.fault = At::Place(byte, known.line, known.column);
+        }
+    }
+
     /// Gives places their line and column. They must come in rising order and none before the window.
     pub(super) fn resolve<'a>(&mut self, places: impl IntoIterator<Item = &'a mut At>) {
+        self.place_fault();
         for at in places {
             if let At::Byte(byte) = *at {
                 let mut known = self.known;

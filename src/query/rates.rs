@@ -151,7 +151,7 @@ impl RateBy {
             Self::Reporter | Self::Selector => ("g.key", ""),
             Self::Sender => (
                 "coalesce(n.name, s.source_ip)",
-                "LEFT JOIN sender n ON g.key >= 0 AND n.sender_no = g.key LEFT JOIN source s ON g.key < 0 AND s.source_no = -1 - g.key",
+                "LEFT JOIN sender n ON n.sender_no = g.key LEFT JOIN source s ON s.source_no = -1 - g.key",
             ),
             Self::Source => ("s.source_ip", "LEFT JOIN source s ON s.source_no = g.key"),
         }

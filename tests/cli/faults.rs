@@ -53,6 +53,25 @@ fn a_store_of_a_newer_version_is_left_alone() {
     }
 }
 
+/// The remedy that a reader is told of does what it says.
+#[test]
+fn a_store_of_an_older_version_is_upgraded_by_retry() {
+    let world = World::new();
+    std::fs::write(world.path("mail.eml"), "Subject: hi\n\nhello\n").unwrap();
+    world.import(&world.path("mail.eml"));
+    let store = duckdb::Connection::open(world.db()).unwrap();
+    for column in ["severity", "gap", "remedy", "\"domain\""] {
+        store.execute_batch(&format!("ALTER TABLE finding DROP COLUMN {column}")).unwrap();
+    }
+    store.execute_batch("DELETE FROM migration WHERE number > 2").unwrap();
+    drop(store);
+    let told = failure(&world, &["status"]);
+    assert!(told.contains("dmarcase retry"), "{told}");
+    let told = world.run(&["retry"]);
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    assert_eq!(world.run(&["status"]).status.code(), Some(0));
+}
+
 #[test]
 fn a_wrong_config_names_line_and_nearest_key() {
     let world = World::new();
