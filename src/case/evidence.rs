@@ -4,7 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 
 use super::types::{DayRow, HistoryRow, ResponseRow, Retries, Sample, SamplePart, SmtpPart};
-use crate::evidence::{DeliveryScope, quoted, unfold};
+use crate::evidence::{DeliveryScope, unfold};
+use crate::query::quoted;
 
 /// Responses of one kind that a case shows.
 const RESPONSES: usize = 12;

@@ -5,7 +5,7 @@ use duckdb::Connection;
 use super::evidence::{one_line, time};
 use super::types::{Case, DnsPart, FindingRow, LookupRow, Missing};
 use super::{CaseError, Facts, list_of};
-use crate::evidence::quoted;
+use crate::query::quoted;
 
 /// Days after which a check is too old to speak for today.
 const FRESH_DAYS: i64 = 14;

@@ -227,7 +227,7 @@ fn report_scope(connection: &Connection, question: &Question<'_>, domain: &str) 
 
 /// A list of texts for SQL.
 fn list_of(texts: &[String]) -> String {
-    texts.iter().map(|text| crate::evidence::quoted(text)).collect::<Vec<_>>().join(", ")
+    texts.iter().map(|text| crate::query::quoted(text)).collect::<Vec<_>>().join(", ")
 }
 
 fn actions(facts: &Facts) -> ActionsPart {

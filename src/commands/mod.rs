@@ -133,13 +133,36 @@ impl Context {
     /// # Errors
     /// Like [`Context::read`], or the attribution cannot be written.
     pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
+        let current = |store: &Store| Ok(crate::senders::is_current(store.connection(), &self.config, as_of)?);
+        let again = |store: &Store| Ok(crate::senders::attribute(store.connection(), &self.config, as_of).map(drop)?);
+        self.read_mended("attributing sources to senders", current, again)
+    }
+
+    /// Opens the store for reading, with all delivery evidence judged by a table of gateways. Where the table has changed since
+    /// (the config's `[[gateway]]`, or another version's own), it is judged again first, which needs the store for writing.
+    ///
+    /// # Errors
+    /// Like [`Context::read`], or the judgement cannot be written.
+    pub fn read_judged(&self, gateways: &Gateways) -> anyhow::Result<Store> {
+        let current = |store: &Store| Ok(crate::evidence::is_judged(store, gateways)?);
+        let again = |store: &Store| Ok(crate::evidence::judge(store, gateways)?);
+        self.read_mended("judging responses by the gateways", current, again)
+    }
+
+    /// Opens the store for reading; where what is derived in it is not current, that is made again first.
+    fn read_mended(
+        &self,
+        doing: &'static str,
+        current: impl FnOnce(&Store) -> anyhow::Result<bool>,
+        again: impl FnOnce(&Store) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Store> {
         let store = self.whole()?;
-        if crate::senders::is_current(store.connection(), &self.config, as_of)? {
+        if current(&store)? {
             return self.narrowed(store);
         }
         drop(store);
-        let store = Store::open(&self.db, Access::Write, self.wait).context("attributing sources to senders")?;
-        crate::senders::attribute(store.connection(), &self.config, as_of)?;
+        let store = Store::open(&self.db, Access::Write, self.wait).context(doing)?;
+        again(&store)?;
         drop(store);
         self.read()
     }
@@ -155,23 +178,6 @@ impl Context {
                 .with_context(|| format!("narrowing the store to the tenant `{}`", tenant.name))?;
         }
         Ok(store)
-    }
-
-    /// Opens the store for reading, with all delivery evidence judged by a table of gateways. Where the table has changed since
-    /// (the config's `[[gateway]]`, or another version's own), it is judged again first, which needs the store for writing.
-    ///
-    /// # Errors
-    /// Like [`Context::read`], or the judgement cannot be written.
-    pub fn read_judged(&self, gateways: &Gateways) -> anyhow::Result<Store> {
-        let store = self.whole()?;
-        if crate::evidence::is_judged(&store, gateways)? {
-            return self.narrowed(store);
-        }
-        drop(store);
-        let store = Store::open(&self.db, Access::Write, self.wait).context("judging responses by the gateways")?;
-        crate::evidence::judge(&store, gateways)?;
-        drop(store);
-        self.read()
     }
 
     /// Writes an answer to standard output.

@@ -35,7 +35,6 @@ pub use fold::{shape, unfold};
 pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
-pub(crate) use outcome::quoted;
 pub use outcome::{
     DeliveryBy, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity, outcomes, summary,
 };

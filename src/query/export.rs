@@ -4,6 +4,7 @@ use std::path::Path;
 
 use duckdb::Connection;
 
+use super::quote::{quoted, quoted_name};
 use super::{QueryError, Scope};
 
 /// Writes a table or view to a file in a form of the engine's COPY. Returns the rows written.
@@ -34,10 +35,10 @@ pub fn export(
             "{from} has no report days and policy domains to narrow by: leave out the period"
         )));
     };
-    let parts: Vec<String> = partition_by.iter().map(|column| quoted(column)).collect();
+    let parts: Vec<String> = partition_by.iter().map(|column| quoted_name(column)).collect();
     let partition = if parts.is_empty() { String::new() } else { format!(", PARTITION_BY ({})", parts.join(", ")) };
-    let path = path.display().to_string().replace('\'', "''");
-    let sql = format!("COPY (SELECT * FROM {} WHERE {within}) TO '{path}' ({form}{partition})", quoted(from));
+    let path = quoted(&path.display().to_string());
+    let sql = format!("COPY (SELECT * FROM {} WHERE {within}) TO {path} ({form}{partition})", quoted_name(from));
     Ok(connection.execute(&sql, [])?)
 }
 
@@ -54,8 +55,4 @@ fn columns(connection: &Connection, from: &str) -> Result<Vec<String>, QueryErro
         return Err(QueryError::NotFound(text));
     }
     Ok(columns)
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -7,7 +7,7 @@ use duckdb::Connection;
 use duckdb::types::{TimeUnit, Value as Held};
 use serde_json::{Map, Number, Value};
 
-use super::QueryError;
+use super::{QueryError, quoted};
 
 /// What a statement may touch besides the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub fn lock_down(connection: &Connection, files: Files<'_>) -> Result<(), QueryE
     let allowed = match files {
         Files::All => return Ok(connection.execute_batch("SET lock_configuration = true")?),
         Files::None => String::new(),
-        Files::Only(path) => format!("SET allowed_paths = ['{}'];", path.display().to_string().replace('\'', "''")),
+        Files::Only(path) => format!("SET allowed_paths = [{}];", quoted(&path.display().to_string())),
     };
     Ok(connection
         .execute_batch(&format!("{allowed} SET enable_external_access = false; SET lock_configuration = true"))?)
@@ -81,8 +81,8 @@ pub enum SqlError {
 /// The statement is no query, is wrong or fails, or the file cannot be written.
 pub fn sql_to_parquet(connection: &Connection, statement: &str, path: &Path) -> Result<(), QueryError> {
     let statement = statement.trim().trim_end_matches(';');
-    let path = path.display().to_string().replace('\'', "''");
-    Ok(connection.execute_batch(&format!("COPY ({statement}) TO '{path}' (FORMAT parquet)"))?)
+    let path = quoted(&path.display().to_string());
+    Ok(connection.execute_batch(&format!("COPY ({statement}) TO {path} (FORMAT parquet)"))?)
 }
 
 /// Returns a value of the engine as JSON: times in RFC 3339, UTC; what JSON has no number for as text.

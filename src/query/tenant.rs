@@ -7,6 +7,7 @@
 use duckdb::Connection;
 
 use super::QueryError;
+use super::quote::{quoted, quoted_name};
 use crate::config::Tenant;
 use crate::store::VIEWS;
 
@@ -32,7 +33,7 @@ pub const NARROWED: &[&str] = &[
 /// The store cannot be asked.
 pub fn narrow(connection: &Connection, tenant: &Tenant, others: &[&Tenant]) -> Result<(), QueryError> {
     let store: String = connection.query_row("SELECT current_database()", [], |row| row.get(0))?;
-    let store = format!("\"{}\".main", store.replace('"', "\"\""));
+    let store = format!("{}.main", quoted_name(&store));
     let domains = numbers(
         connection,
         "SELECT DISTINCT policy_domain_no, policy_domain FROM report WHERE policy_domain IS NOT NULL",
@@ -43,10 +44,10 @@ pub fn narrow(connection: &Connection, tenant: &Tenant, others: &[&Tenant]) -> R
         "SELECT DISTINCT t.text_no, t.\"text\" FROM delivery_envelope e JOIN delivery_text t ON t.text_no = e.envelope_from",
         tenant,
     )?;
-    let mailboxes = list(tenant.mailboxes.iter().map(|name| text(name)));
+    let mailboxes = list(tenant.mailboxes.iter().map(|name| quoted(name)));
     let subjects = owned("coalesce(\"domain\", subject)", tenant);
     // A mail in the tenant's own mailbox may be about another tenant all the same.
-    let foreign = list(others.iter().flat_map(|other| &other.domains).map(|name| text(&name.to_ascii_lowercase())));
+    let foreign = list(others.iter().flat_map(|other| &other.domains).map(|name| quoted(&name.to_ascii_lowercase())));
     let foreign = format!(
         "list_bool_or(list_transform([{foreign}]::VARCHAR[], lambda name: contains(lower(concat_ws(' ', mail_subject, mail_from, document, reason, subject_domain)), name)))"
     );
@@ -104,9 +105,9 @@ fn numbers(connection: &Connection, sql: &str, tenant: &Tenant) -> Result<String
 fn owned(column: &str, tenant: &Tenant) -> String {
     let each = tenant.patterns().map(|pattern| {
         if pattern.below {
-            format!("ends_with(lower({column}), {})", text(&format!(".{}", pattern.domain)))
+            format!("ends_with(lower({column}), {})", quoted(&format!(".{}", pattern.domain)))
         } else {
-            format!("lower({column}) = {}", text(&pattern.domain))
+            format!("lower({column}) = {}", quoted(&pattern.domain))
         }
     });
     let each: Vec<String> = each.collect();
@@ -117,8 +118,4 @@ fn owned(column: &str, tenant: &Tenant) -> String {
 fn list(items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
     if items.is_empty() { "NULL".to_owned() } else { items.join(", ") }
-}
-
-fn text(name: &str) -> String {
-    format!("'{}'", name.replace('\'', "''"))
 }

@@ -84,12 +84,9 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the engine says.
-    pub fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        let doing = "writing a setting";
-        self.connection.execute("DELETE FROM setting WHERE name = ?", [name]).map_err(StoreError::query(doing))?;
-        self.connection
-            .execute("INSERT INTO setting VALUES (?, ?)", [name, value])
-            .map_err(StoreError::query(doing))?;
+    pub fn set_setting(&self, name: &str, value: &str) -> duckdb::Result<()> {
+        self.connection.execute("DELETE FROM setting WHERE name = ?", [name])?;
+        self.connection.execute("INSERT INTO setting VALUES (?, ?)", [name, value])?;
         Ok(())
     }
 }

@@ -12,7 +12,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use scope::DeliveryScope;
-pub(crate) use scope::quoted;
 pub use summary::{outcomes, summary};
 
 /// Fewer recipients than this behind a gateway are too few to grade.

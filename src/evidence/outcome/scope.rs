@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use crate::query::QueryError;
+use crate::query::{QueryError, quoted};
 
 /// Which lives a question is about.
 #[derive(Clone, Debug, Default)]
@@ -96,9 +96,4 @@ impl DeliveryScope {
             connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(first.zip(last).map(|(first, last)| (self.since.unwrap_or(first), self.until.unwrap_or(last))))
     }
-}
-
-/// SQL text of a string.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

@@ -6,7 +6,7 @@ use duckdb::arrow::array::UInt32Array;
 use super::tables::{self, Routes};
 use super::{MEMORY, lives};
 use crate::evidence::gateway::Gateways;
-use crate::store::{Columns, Store, StoreError};
+use crate::store::{Columns, Store, StoreError, in_transaction};
 
 /// The setting that says which table of gateways the evidence was judged by.
 const JUDGED: &str = "delivery gateways";
@@ -33,19 +33,14 @@ pub(super) fn says(store: &Store, gateways: &Gateways) -> Result<bool, StoreErro
 /// The store cannot be written.
 pub fn judge(store: &Store, gateways: &Gateways) -> Result<(), StoreError> {
     let connection = store.connection();
-    let doing = "judging the evidence by the gateways";
+    let work = || {
+        all(connection, gateways)?;
+        store.set_setting(JUDGED, gateways.digest())
+    };
     connection
         .execute_batch(MEMORY)
-        .and_then(|()| connection.execute_batch("BEGIN"))
-        .map_err(StoreError::query(doing))?;
-    let judged = all(connection, gateways)
-        .map_err(StoreError::query(doing))
-        .and_then(|()| store.set_setting(JUDGED, gateways.digest()))
-        .and_then(|()| connection.execute_batch("COMMIT").map_err(StoreError::query(doing)));
-    if judged.is_err() {
-        connection.execute_batch("ROLLBACK").ok();
-    }
-    judged
+        .and_then(|()| in_transaction(connection, work))
+        .map_err(StoreError::query("judging the evidence by the gateways"))
 }
 
 fn all(connection: &Connection, gateways: &Gateways) -> duckdb::Result<()> {

@@ -230,7 +230,9 @@ fn secret(store: &Store) -> Result<[u8; 32], StoreError> {
     tokio_rustls::rustls::crypto::ring::default_provider().secure_random.fill(&mut key).map_err(|_| {
         StoreError::Unwritten { path: store.path().to_owned(), text: "this machine gives no random numbers".to_owned() }
     })?;
-    store.set_setting(SECRET, blake3::Hash::from_bytes(key).to_hex().as_str())?;
+    store
+        .set_setting(SECRET, blake3::Hash::from_bytes(key).to_hex().as_str())
+        .map_err(StoreError::query("writing a setting"))?;
     Ok(key)
 }
 
