@@ -5,21 +5,17 @@ use duckdb::Connection;
 use super::evidence::one_line;
 use super::types::{AuthenticationPart, IpAuthentication};
 use super::{CaseError, list_of};
-use crate::query::{RateBy, Scope, rates, share};
+use crate::query::{Mail, Scope, share};
 
 /// Asks the reports; an empty part where there are none.
 pub(super) fn authentication(
     connection: &Connection,
-    scope: Option<&Scope>,
+    reports: Option<(&Scope, &Mail<'_>)>,
     ips: &[String],
 ) -> Result<AuthenticationPart, CaseError> {
-    let Some(scope) = scope else { return Ok(AuthenticationPart::default()) };
-    let mut part = AuthenticationPart {
-        domains: Some(rates(connection, scope, RateBy::Domain)?),
-        by_reporter: Some(rates(connection, scope, RateBy::Reporter)?),
-        by_week: Some(rates(connection, scope, RateBy::Week)?),
-        ..AuthenticationPart::default()
-    };
+    let Some((scope, mail)) = reports else { return Ok(AuthenticationPart::default()) };
+    let [domains, by_reporter, by_week] = mail.rates()?.map(Some);
+    let mut part = AuthenticationPart { domains, by_reporter, by_week, ..AuthenticationPart::default() };
     if ips.is_empty() {
         return Ok(part);
     }
@@ -30,7 +26,7 @@ pub(super) fn authentication(
             coalesce(sum(r.messages) FILTER (WHERE r.spf_aligned), 0)::UBIGINT,
             count(DISTINCT lower(p.reporter)), s.source_ip
          FROM record r JOIN source s ON s.source_no = r.source JOIN report p USING (report_no)
-         WHERE s.source_ip IN ({}) AND {} GROUP BY s.source_ip",
+         WHERE r.source IN (SELECT source_no FROM source WHERE source_ip IN ({})) AND {} GROUP BY s.source_ip",
         list_of(ips),
         scope.of_records("r.")
     );

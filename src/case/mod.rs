@@ -14,6 +14,7 @@ mod layout;
 mod markdown;
 mod method;
 mod readiness;
+mod samples;
 mod senders;
 mod ticket;
 mod types;
@@ -31,8 +32,8 @@ pub use markdown::markdown;
 pub use ticket::ticket;
 pub use types::*;
 
-use crate::evidence::{DeliveryBy, DeliveryScope, Gateways, outcomes, summary};
-use crate::query::{DayArgs, Days, Expected, PeriodArgs, QueryError, Scope};
+use crate::evidence::{DeliveryBy, DeliveryFlow, DeliveryScope, Gateways};
+use crate::query::{DayArgs, Days, Expected, Mail, PeriodArgs, QueryError, Scope};
 
 /// What a case is asked about.
 #[derive(Debug)]
@@ -87,49 +88,51 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     let domain = facts.domain.as_deref().map(crate::parse::domain_name).ok_or(CaseError::NoDomain)?.into_owned();
     let gateway = gateway(connection, question)?;
     let stated: Vec<String> = facts.ips.iter().map(|ip| ip.to_canonical().to_string()).collect();
-    let base = DeliveryScope {
+    let around = DeliveryScope {
         since: question.days.since,
         until: question.days.until,
-        gateway: Some(gateway.clone()),
         domain: Some(domain.clone()),
-        campaigns: Vec::new(),
-        sources: stated.clone(),
-        // An operator who names one address says where the mail came from whose log does not say it.
-        or_unknown_source: stated.len() == 1,
+        ..DeliveryScope::default()
     };
-    let (scope, ips_from) = if stated.is_empty() {
-        let found = evidence::sources_of(connection, &base)?;
-        (DeliveryScope { sources: found, or_unknown_source: true, ..base }, IpsFrom::Logs)
+    let flow = DeliveryFlow::of(connection, &around)?;
+    let (sources, ips_from) = if stated.is_empty() {
+        let affected = DeliveryScope { gateway: Some(gateway.clone()), ..around.clone() };
+        (evidence::sources_of(connection, &affected)?, IpsFrom::Logs)
     } else {
-        (base, IpsFrom::Facts)
+        (stated, IpsFrom::Facts)
     };
+    // An operator who names one address says where the mail came from whose log does not say it.
+    let or_unknown_source = ips_from == IpsFrom::Logs || sources.len() == 1;
+    let everywhere = DeliveryScope { sources, or_unknown_source, ..around };
+    let scope = DeliveryScope { gateway: Some(gateway.clone()), ..everywhere.clone() };
     let ips = scope.sources.clone();
-    let delivery_span = scope.span(connection)?;
-    let everywhere = DeliveryScope { gateway: None, ..scope.clone() };
+    let delivery_span = flow.span(&scope)?;
     let reports = report_scope(connection, question, &domain);
 
-    let within = scope.looked_up(connection)?;
-    let smtp = evidence::smtp(connection, &scope, &within)?;
-    let gateways = match delivery_span.map_or_else(|| everywhere.span(connection), |span| Ok(Some(span)))? {
-        Some(_) => Some(summary(connection, &everywhere, DeliveryBy::Gateway)?),
+    let affected = evidence::Affected::of(connection, &scope)?;
+    let smtp = evidence::smtp(&affected)?;
+    let gateways = match delivery_span.map_or_else(|| flow.span(&everywhere), |span| Ok(Some(span)))? {
+        Some(_) => Some(flow.summary(&everywhere, DeliveryBy::Gateway)?),
         None => None,
     };
     let totals = match gateways.as_ref().and_then(|found| found.row(DeliveryBy::Gateway, &gateway)) {
         Some(row) => row.outcomes.clone(),
-        None => outcomes(connection, &scope)?,
+        None => flow.outcomes(&scope)?,
     };
-    let retries = evidence::retries(connection, &within)?;
-    let days = evidence::days(connection, &within)?;
-    let samples = evidence::samples(connection, &scope, &within, question.show_recipients)?;
-    let authentication = authentication::authentication(connection, reports.as_ref().ok(), &ips)?;
+    let retries = evidence::retries(&affected)?;
+    let days = evidence::days(&affected)?;
+    let samples = samples::samples(&affected, question.show_recipients)?;
+    let mail = reports.as_ref().ok().map(|scope| Mail::of(connection, scope)).transpose()?;
+    let asked = reports.as_ref().ok().zip(mail.as_ref());
+    let authentication = authentication::authentication(connection, asked, &ips)?;
     let dns = findings::findings(connection, &domain, &ips, &smtp.envelope_from, facts)?;
     let volume = volume::volume(connection, &everywhere, reports.as_ref().ok(), &ips)?;
-    let senders = senders::senders_of(connection, reports.as_ref().ok(), &ips, volume)?;
-    let method = method::method(connection, &scope, reports.as_ref().ok(), question)?;
-    let gaps = match &reports {
-        Ok(scope) => crate::query::gaps(connection, scope, Expected { ..question.expected })?.rows,
-        Err(_) => Vec::new(),
+    let gaps = match &mail {
+        Some(mail) => mail.gaps(question.expected)?.rows,
+        None => Vec::new(),
     };
+    let senders = senders::senders_of(connection, mail, &ips, volume)?;
+    let method = method::method(connection, &scope, reports.as_ref().ok(), question)?;
     let mut case = Case {
         request: Request {
             gateway_name: question.gateways.name(&gateway).to_owned(),

@@ -1,6 +1,6 @@
 //! How ready a case is: the five steps before an escalation, and the grade.
 
-use super::evidence::SAMPLES;
+use super::samples::SAMPLES;
 use super::types::{Case, FindingRow, Grade, Step, StepState};
 use super::weak::CLEAN;
 use crate::evidence::Severity as Share;

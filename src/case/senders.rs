@@ -5,7 +5,7 @@ use duckdb::Connection;
 use super::types::{SendersPart, StreamRow};
 use super::volume::Volume;
 use super::{CaseError, list_of};
-use crate::query::{Scope, senders, share};
+use crate::query::{Mail, share};
 
 /// Streams of one address that a case shows.
 const STREAMS: usize = 20;
@@ -15,14 +15,14 @@ const SENDERS: usize = 25;
 /// Asks senders and streams; reports may be absent.
 pub(super) fn senders_of(
     connection: &Connection,
-    scope: Option<&Scope>,
+    mail: Option<Mail<'_>>,
     ips: &[String],
     volume: Volume,
 ) -> Result<SendersPart, CaseError> {
     let Volume { rows, streams } = volume;
     let mut part = SendersPart { volume: rows, streams, ..SendersPart::default() };
-    let Some(scope) = scope else { return Ok(part) };
-    let found = senders(connection, scope, false, Some(SENDERS))?;
+    let Some(mail) = mail else { return Ok(part) };
+    let found = mail.senders(false, Some(SENDERS))?;
     part.senders = found.rows;
     part.unknown = Some(found.unknown);
     if !ips.is_empty() {

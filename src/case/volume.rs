@@ -29,19 +29,18 @@ pub(super) fn volume(
     reports: Option<&Scope>,
     ips: &[String],
 ) -> Result<Volume, CaseError> {
-    let within = scope.looked_up(connection)?;
+    let within = scope.of_flow(connection)?;
     let mut volume = Volume { rows: Vec::new(), streams: Vec::new() };
     let by_day = format!(
         "SELECT coalesce(t.\"text\", 'unknown'), day, n::UBIGINT FROM (
-            SELECT l.source, DATE '1970-01-01' + (epoch_us(l.first_at) // 86400000000)::INTEGER AS day, count(*) AS n
-                FROM delivery_life l WHERE {within} GROUP BY 1, 2) d
+            SELECT l.source, l.day, sum(l.pairs) AS n FROM delivery_flow l WHERE {within} GROUP BY 1, 2) d
          LEFT JOIN delivery_text t ON t.text_no = d.source ORDER BY 1, 2"
     );
     volume.rows = rows(connection, &by_day, "delivery logs")?;
     let streams = format!(
         "SELECT coalesce(t.\"text\", 'unknown'), coalesce(CASE f.\"text\" WHEN '' THEN '<>' ELSE f.\"text\" END, 'not said'), c.\"text\",
             n::UBIGINT, (sum(n) OVER (PARTITION BY d.source))::UBIGINT
-         FROM (SELECT l.source, l.envelope_from, l.campaign, count(*) AS n FROM delivery_life l WHERE {within} GROUP BY ALL) d
+         FROM (SELECT l.source, l.envelope_from, l.campaign, sum(l.pairs) AS n FROM delivery_flow l WHERE {within} GROUP BY ALL) d
          LEFT JOIN delivery_text t ON t.text_no = d.source LEFT JOIN delivery_text f ON f.text_no = d.envelope_from
          LEFT JOIN delivery_text c ON c.text_no = d.campaign ORDER BY 1, 4 DESC, 2, 3"
     );

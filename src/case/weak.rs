@@ -1,7 +1,7 @@
 //! Part 8: what the other side could raise, before it does; and the evidence that is not there.
 
-use super::evidence::SAMPLES;
 use super::findings;
+use super::samples::SAMPLES;
 use super::types::{Case, Missing, WeakPoint};
 use crate::evidence::Severity as Share;
 use crate::query::{GapRow, QueryError, Severity};

@@ -36,7 +36,8 @@ pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
 pub use outcome::{
-    DeliveryBy, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity, outcomes, summary,
+    DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity,
+    summary,
 };
 pub use recipient::Recipients;
 pub use sniff::LogFormat;

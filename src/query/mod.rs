@@ -17,6 +17,7 @@ mod tenant;
 mod trend;
 
 pub use export::export;
+pub use flow::Mail;
 pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, Severity, definition, gaps};
 pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub(crate) use quote::quoted;

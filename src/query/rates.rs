@@ -5,6 +5,7 @@ use duckdb::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::flow::Mail;
 use super::{QueryError, Scope, share};
 
 /// What the rows of [`Rates`] are.
@@ -124,20 +125,20 @@ impl RateBy {
         }
     }
 
-    /// The rows that are grouped: a key that is cheap to group by, from `record r` and what must be joined to it.
+    /// A key of `r` that is cheap to group by, and what must be joined for it.
     const fn base(self) -> (&'static str, &'static str) {
         match self {
-            Self::Domain => ("r.policy_domain", "record r"),
-            Self::Day => ("r.report_day", "record r"),
-            Self::Week => ("date_trunc('week', r.report_day)", "record r"),
-            Self::Month => ("date_trunc('month', r.report_day)", "record r"),
-            Self::Reporter => ("p.reporter", "record r JOIN report p USING (report_no)"),
-            Self::Sender => ("coalesce(r.sender_no::BIGINT, -1 - r.source)", "attributed r"),
-            Self::HeaderFrom => ("r.header_from", "record r"),
-            Self::Source => ("r.source", "record r"),
+            Self::Domain => ("r.policy_domain", ""),
+            Self::Day => ("r.report_day", ""),
+            Self::Week => ("date_trunc('week', r.report_day)", ""),
+            Self::Month => ("date_trunc('month', r.report_day)", ""),
+            Self::Reporter => ("p.first_no", "JOIN reporter p USING (report_no)"),
+            Self::Sender => ("coalesce(r.sender_no::BIGINT, -1 - r.source)", ""),
+            Self::HeaderFrom => ("r.header_from", ""),
+            Self::Source => ("r.source", ""),
             Self::Selector => (
                 "s.selector",
-                "record r JOIN (SELECT DISTINCT auth_no, concat(coalesce(d.selector, '?'), '._domainkey.', coalesce(d.\"domain\", '?')) AS selector
+                "JOIN (SELECT DISTINCT auth_no, concat(coalesce(d.selector, '?'), '._domainkey.', coalesce(d.\"domain\", '?')) AS selector
                  FROM (SELECT auth_no, unnest(dkim) AS d FROM auth)) s ON s.auth_no = r.auth",
             ),
         }
@@ -148,7 +149,8 @@ impl RateBy {
         match self {
             Self::Domain | Self::HeaderFrom => ("d.name", "LEFT JOIN domain d ON d.domain_no = g.key"),
             Self::Day | Self::Week | Self::Month => ("strftime(g.key, '%Y-%m-%d')", ""),
-            Self::Reporter | Self::Selector => ("g.key", ""),
+            Self::Reporter => ("n.reporter", "LEFT JOIN report n ON n.report_no = g.key"),
+            Self::Selector => ("g.key", ""),
             Self::Sender => (
                 "coalesce(n.name, s.source_ip)",
                 "LEFT JOIN sender n ON n.sender_no = g.key LEFT JOIN source s ON s.source_no = -1 - g.key",
@@ -157,14 +159,14 @@ impl RateBy {
         }
     }
 
-    /// The key as rows of `report p` have it themselves; `None` where only records have it.
+    /// The key as rows of `reporter p` have it themselves; `None` where only records have it.
     const fn of_report(self) -> Option<&'static str> {
         match self {
             Self::Domain => Some("p.policy_domain_no"),
             Self::Day => Some("p.report_day"),
             Self::Week => Some("date_trunc('week', p.report_day)"),
             Self::Month => Some("date_trunc('month', p.report_day)"),
-            Self::Reporter => Some("p.reporter"),
+            Self::Reporter => Some("p.first_no"),
             Self::Sender | Self::HeaderFrom | Self::Source | Self::Selector => None,
         }
     }
@@ -182,13 +184,35 @@ const SUMS: &str = "
     coalesce(sum(r.messages) FILTER (WHERE r.disposition = 1), 0)::UBIGINT AS quarantined,
     coalesce(sum(r.messages) FILTER (WHERE r.disposition = 2), 0)::UBIGINT AS rejected";
 
+// A reporter's name as the number of its first report: numbers group faster than names.
+const REPORTERS: &str = "reporter AS (
+    SELECT report_no, policy_domain_no, report_day, min(report_no) OVER (PARTITION BY reporter) AS first_no FROM report)";
+
 /// Answers how much of the mail passes.
 ///
 /// # Errors
 /// The store cannot be asked.
 pub fn rates(connection: &Connection, scope: &Scope, by: RateBy) -> Result<Rates, QueryError> {
-    let total = total(connection, scope)?;
-    let mut statement = connection.prepare(&grouped(scope, by))?;
+    let table = if by == RateBy::Sender { "attributed" } else { "record" };
+    rows(connection, scope, by, table, total(connection, scope, "record")?)
+}
+
+impl Mail<'_> {
+    /// Answers how much of the mail passes, by domain, reporter and week.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn rates(&self) -> Result<[Rates; 3], QueryError> {
+        let Self { connection, scope, .. } = self;
+        let total = total(connection, scope, "flow")?;
+        // The flow tells neither days nor reporters apart.
+        let by = |by, table| rows(connection, scope, by, table, total.clone());
+        Ok([by(RateBy::Domain, "flow")?, by(RateBy::Reporter, "record")?, by(RateBy::Week, "record")?])
+    }
+}
+
+fn rows(connection: &Connection, scope: &Scope, by: RateBy, table: &str, total: Totals) -> Result<Rates, QueryError> {
+    let mut statement = connection.prepare(&grouped(scope, by, table))?;
     let mut found = statement.query([])?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
@@ -197,18 +221,23 @@ pub fn rates(connection: &Connection, scope: &Scope, by: RateBy) -> Result<Rates
     Ok(Rates { since: scope.span.since, until: scope.span.until, by, rows, total })
 }
 
-/// Returns the statement behind the rows; also what a case file quotes.
-fn grouped(scope: &Scope, by: RateBy) -> String {
-    let (key, from) = by.base();
+/// The condition on the rows of a table; the flow is of the scope already.
+fn within(scope: &Scope, table: &str) -> String {
+    if table == "flow" { "true".to_owned() } else { scope.of_records("r.") }
+}
+
+/// Returns the statement behind the rows.
+fn grouped(scope: &Scope, by: RateBy, table: &str) -> String {
+    let (key, joined) = by.base();
     let (name, join) = by.named();
     let order = if by.is_time() { "1" } else { "messages DESC, 1" };
-    let within = scope.of_records("r.");
+    let within = within(scope, table);
     // A report without records was still sent: where reports have the key themselves, they are counted where they are.
     let (reports, all) = match by.of_report() {
         None => (", count(DISTINCT r.report_no) AS reports".to_owned(), "g".to_owned()),
         Some(key) => {
             let counted = format!(
-                "SELECT {key} AS key, count(*) AS reports FROM report p WHERE {} GROUP BY 1",
+                "SELECT {key} AS key, count(*) AS reports FROM reporter p WHERE {} GROUP BY 1",
                 scope.of_reports("p.")
             );
             let both = "SELECT coalesce(g.key, n.key) AS key, coalesce(n.reports, 0) AS reports, g.* EXCLUDE (key)";
@@ -216,21 +245,21 @@ fn grouped(scope: &Scope, by: RateBy) -> String {
         }
     };
     format!(
-        "WITH g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.source) AS sources{reports}
-            FROM {from} WHERE {within} GROUP BY 1)
+        "WITH {REPORTERS}, g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.source) AS sources{reports}
+            FROM {table} r {joined} WHERE {within} GROUP BY 1)
          SELECT {name}, g.reports, coalesce(g.messages, 0) AS messages, coalesce(g.dmarc_pass, 0), coalesce(g.dkim_aligned, 0),
              coalesce(g.spf_aligned, 0), coalesce(g.quarantined, 0), coalesce(g.rejected, 0), coalesce(g.sources, 0)
          FROM {all} {join} ORDER BY {order}"
     )
 }
 
-fn total(connection: &Connection, scope: &Scope) -> Result<Totals, QueryError> {
+fn total(connection: &Connection, scope: &Scope, table: &str) -> Result<Totals, QueryError> {
     let sql = format!(
         "SELECT (SELECT count(*) FROM report p WHERE {}), t.messages, t.dmarc_pass, t.dkim_aligned, t.spf_aligned,
             t.quarantined, t.rejected, t.sources
-         FROM (SELECT {SUMS}, count(DISTINCT r.source) AS sources FROM record r WHERE {}) t",
+         FROM (SELECT {SUMS}, count(DISTINCT r.source) AS sources FROM {table} r WHERE {}) t",
         scope.of_reports("p."),
-        scope.of_records("r."),
+        within(scope, table),
     );
     Ok(connection.query_row(&sql, [], |row| Totals::of(row, 0))?)
 }

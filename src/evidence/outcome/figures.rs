@@ -1,4 +1,5 @@
-//! The figures of lives, group by group: sums, distinct recipients and median delays, each in one pass over narrow columns.
+//! The figures of lives, group by group: sums of `delivery_flow`; distinct recipients and median delays, each in one pass over
+//! narrow columns of the lives themselves.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,13 @@ use crate::query::share;
 /// Recipients that are told apart at once: what one pass keeps in memory grows with them.
 const AT_ONCE: u64 = 4_000_000;
 
-/// What lives are grouped by, as SQL over `delivery_life l`.
+/// What lives are grouped by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
-    /// The key; its text is the group's name, or its number.
+    /// The key over `delivery_life l`; its text is the group's name, or its number.
     pub(super) column: &'static str,
+    /// The key over `delivery_flow l`; `None` where the flow does not tell it apart.
+    pub(super) of_flow: Option<&'static str>,
     /// A join that the key needs.
     pub(super) join: &'static str,
     /// Whether a recipient can be in several groups.
@@ -33,7 +36,7 @@ pub(super) enum Shared {
 }
 
 /// Everything is one group.
-pub(super) const ALL: Key = Key { column: "NULL", join: "", shared: Shared::Never };
+pub(super) const ALL: Key = Key { column: "NULL", of_flow: Some("NULL"), join: "", shared: Shared::Never };
 
 /// Seconds from the first attempt to the end, as whole seconds of the clock.
 pub(super) const DELAY: &str = "epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000";
@@ -90,17 +93,35 @@ impl Sums {
 /// Groups by the text of their key.
 pub(super) type Groups = BTreeMap<Option<String>, Sums>;
 
+/// The lives that figures are about, as conditions on `delivery_life l` and on `delivery_flow l`.
+#[derive(Clone, Debug)]
+pub(super) struct Within {
+    pub(super) lives: String,
+    pub(super) flow: String,
+}
+
 /// Returns the figures of each group of the lives within a condition.
-pub(super) fn groups(connection: &Connection, within: &str, key: Key) -> duckdb::Result<Groups> {
-    let Key { column, join, .. } = key;
+pub(super) fn groups(connection: &Connection, within: &Within, key: Key) -> duckdb::Result<Groups> {
     let mut groups = Groups::new();
+    let (lives, flow) = (&within.lives, &within.flow);
+    let rows = match key.of_flow {
+        Some(column) => format!("SELECT {column} AS g, l.* FROM delivery_flow l WHERE {flow}"),
+        None => format!(
+            "SELECT {} AS g, l.outcome, l.reputation_deferrals > 0 AS affected, count(*) AS pairs, sum(l.attempts)::UBIGINT AS attempts,
+                sum(l.deferrals)::UBIGINT AS deferrals, sum(l.reputation_deferrals)::UBIGINT AS reputation_deferrals
+             FROM delivery_life l {} WHERE {lives} GROUP BY ALL",
+            key.column, key.join
+        ),
+    };
+    let of = |outcome: u8| format!("coalesce(sum(l.pairs) FILTER (WHERE l.outcome = {outcome}), 0)::UBIGINT");
+    let by_outcome: Vec<String> = (0..6).map(of).collect();
     let sql = format!(
-        "SELECT g::VARCHAR, * EXCLUDE (g) FROM (SELECT {column} AS g, count(*) FILTER (WHERE l.outcome = 2 AND l.reputation_deferrals > 0),
+        "SELECT g::VARCHAR, * EXCLUDE (g) FROM (SELECT l.g,
+            coalesce(sum(l.pairs) FILTER (WHERE l.outcome = 2 AND l.affected), 0)::UBIGINT,
             coalesce(sum(l.attempts), 0)::UBIGINT, coalesce(sum(l.deferrals), 0)::UBIGINT,
-            coalesce(sum(l.reputation_deferrals), 0)::UBIGINT, count(*) FILTER (WHERE l.outcome = 0),
-            count(*) FILTER (WHERE l.outcome = 1), count(*) FILTER (WHERE l.outcome = 2), count(*) FILTER (WHERE l.outcome = 3),
-            count(*) FILTER (WHERE l.outcome = 4), count(*) FILTER (WHERE l.outcome = 5)
-         FROM delivery_life l {join} WHERE {within} GROUP BY g)"
+            coalesce(sum(l.reputation_deferrals), 0)::UBIGINT, {}
+         FROM ({rows}) l GROUP BY l.g)",
+        by_outcome.join(", ")
     );
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
@@ -119,12 +140,12 @@ pub(super) fn groups(connection: &Connection, within: &str, key: Key) -> duckdb:
         pairs += sums.outcomes.iter().sum::<u64>();
         groups.insert(row.get(0)?, sums);
     }
-    for (group, recipients, affected) in distinct(connection, within, key, pairs)? {
+    for (group, recipients, affected) in distinct(connection, lives, key, pairs)? {
         let sums = groups.entry(group).or_default();
         sums.recipients += recipients;
         sums.affected += affected;
     }
-    for (group, delay) in median_delays(connection, within, key)? {
+    for (group, delay) in median_delays(connection, lives, key)? {
         groups.entry(group).or_default().median_delay = delay;
     }
     Ok(groups)
@@ -177,7 +198,7 @@ fn median_delays(
 
 /// Returns everything in one group, where the groups that `key` makes of it are known: only what groups cannot say of the
 /// whole is asked again.
-pub(super) fn total(connection: &Connection, within: &str, key: Key, groups: &Groups) -> duckdb::Result<Sums> {
+pub(super) fn total(connection: &Connection, within: &Within, key: Key, groups: &Groups) -> duckdb::Result<Sums> {
     let mut total = Sums::default();
     for sums in groups.values() {
         total.add(sums);
@@ -186,16 +207,16 @@ pub(super) fn total(connection: &Connection, within: &str, key: Key, groups: &Gr
         let pairs = total.outcomes.iter().sum();
         (total.recipients, total.affected) = match key.shared {
             Shared::InDomains(several) => {
-                let (recipients, affected) = counted_again(connection, within, key, several)?;
+                let (recipients, affected) = counted_again(connection, &within.lives, key, several)?;
                 (total.recipients.saturating_sub(recipients), total.affected.saturating_sub(affected))
             }
             _ => {
-                let parts = distinct(connection, within, ALL, pairs)?;
+                let parts = distinct(connection, &within.lives, ALL, pairs)?;
                 parts.into_iter().fold((0, 0), |(all, affected), (_, a, b)| (all + a, affected + b))
             }
         };
     }
-    total.median_delay = median_delays(connection, within, ALL)?.into_iter().find_map(|(_, delay)| delay);
+    total.median_delay = median_delays(connection, &within.lives, ALL)?.into_iter().find_map(|(_, delay)| delay);
     Ok(total)
 }
 

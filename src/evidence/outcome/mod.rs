@@ -1,6 +1,7 @@
 //! Outcomes of delivery: who was deferred, who got the mail late, who never; by gateway, domain, source, response, day, campaign.
 
 mod figures;
+mod flow;
 mod responses;
 mod scope;
 mod summary;
@@ -11,8 +12,9 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use flow::DeliveryFlow;
 pub use scope::DeliveryScope;
-pub use summary::{outcomes, summary};
+pub use summary::summary;
 
 /// Fewer recipients than this behind a gateway are too few to grade.
 pub const FEWEST_RECIPIENTS: u64 = 20;

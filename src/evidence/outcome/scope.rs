@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use crate::query::{QueryError, quoted};
+use crate::query::quoted;
 
 /// Which lives a question is about.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ impl DeliveryScope {
     pub fn condition(&self) -> String {
         let by_name =
             |texts: &str| Ok::<_, std::convert::Infallible>(format!("SELECT text_no FROM delivery_text WHERE {texts}"));
-        match self.write(by_name) {
+        match self.write(Rows::Lives, by_name) {
             Ok(condition) => condition,
             Err(never) => match never {},
         }
@@ -41,28 +41,39 @@ impl DeliveryScope {
     /// # Errors
     /// The store cannot be asked.
     pub fn looked_up(&self, connection: &Connection) -> duckdb::Result<String> {
-        let numbers = |texts: String| -> duckdb::Result<String> {
-            let sql = format!("SELECT text_no FROM delivery_text WHERE {texts} ORDER BY 1");
-            let mut statement = connection.prepare(&sql)?;
-            let found = statement.query_map([], |row| row.get::<_, u32>(0))?;
-            let found = found.map(|number| number.map(|n| n.to_string())).collect::<Result<Vec<_>, _>>()?;
-            // A list is never empty in SQL; no row has this number.
-            Ok(if found.is_empty() { u32::MAX.to_string() } else { found.join(", ") })
-        };
-        self.write(|texts| numbers(texts.to_owned()))
+        self.write(Rows::Lives, |texts| numbers(connection, texts))
+    }
+
+    /// Returns the condition on rows of `delivery_flow` under the alias `l`.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub(crate) fn of_flow(&self, connection: &Connection) -> duckdb::Result<String> {
+        self.write(Rows::Flow, |texts| numbers(connection, texts))
     }
 
     /// Writes the condition; `numbers` gives the numbers of the texts that match.
-    fn write<E>(&self, numbers: impl Fn(&str) -> Result<String, E>) -> Result<String, E> {
-        let mut parts = vec!["NOT l.internal".to_owned()];
-        if let Some(since) = self.since {
-            parts.push(format!("l.first_at >= TIMESTAMPTZ '{since} 00:00:00+00'"));
-        }
-        if let Some(until) = self.until.and_then(|day| day.succ_opt()) {
-            parts.push(format!("l.first_at < TIMESTAMPTZ '{until} 00:00:00+00'"));
-        }
-        if let Some(gateway) = &self.gateway {
-            parts.push(format!("l.route IN (SELECT route_no FROM delivery_route WHERE gateway = {})", quoted(gateway)));
+    fn write<E>(&self, rows: Rows, numbers: impl Fn(&str) -> Result<String, E>) -> Result<String, E> {
+        let mut parts = Vec::new();
+        match rows {
+            Rows::Lives => {
+                parts.push("NOT l.internal".to_owned());
+                if let Some(since) = self.since {
+                    parts.push(format!("l.first_at >= TIMESTAMPTZ '{since} 00:00:00+00'"));
+                }
+                if let Some(until) = self.until.and_then(|day| day.succ_opt()) {
+                    parts.push(format!("l.first_at < TIMESTAMPTZ '{until} 00:00:00+00'"));
+                }
+                if let Some(gateway) = &self.gateway {
+                    let gateway = quoted(gateway);
+                    parts.push(format!("l.route IN (SELECT route_no FROM delivery_route WHERE gateway = {gateway})"));
+                }
+            }
+            Rows::Flow => {
+                parts.extend(self.since.map(|since| format!("l.day >= DATE '{since}'")));
+                parts.extend(self.until.map(|until| format!("l.day <= DATE '{until}'")));
+                parts.extend(self.gateway.as_ref().map(|gateway| format!("l.gateway::VARCHAR = {}", quoted(gateway))));
+            }
         }
         let any_of = |texts: &[String]| -> String {
             let list: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
@@ -80,20 +91,25 @@ impl DeliveryScope {
         if !self.campaigns.is_empty() {
             parts.push(format!("l.campaign IN ({})", numbers(&any_of(&self.campaigns))?));
         }
-        Ok(parts.join(" AND "))
+        Ok(if parts.is_empty() { "true".to_owned() } else { parts.join(" AND ") })
     }
+}
 
-    /// Fills the period in from what the store holds; `None` where it holds nothing in this scope.
-    ///
-    /// # Errors
-    /// The store cannot be asked.
-    pub fn span(&self, connection: &Connection) -> Result<Option<(NaiveDate, NaiveDate)>, QueryError> {
-        let sql = format!(
-            "SELECT make_timestamp(epoch_us(min(l.first_at)))::DATE, make_timestamp(epoch_us(max(l.first_at)))::DATE FROM delivery_life l WHERE {}",
-            self.looked_up(connection)?
-        );
-        let (first, last): (Option<NaiveDate>, Option<NaiveDate>) =
-            connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(first.zip(last).map(|(first, last)| (self.since.unwrap_or(first), self.until.unwrap_or(last))))
-    }
+/// Whose rows a condition is on.
+#[derive(Clone, Copy, Debug)]
+enum Rows {
+    /// `delivery_life`.
+    Lives,
+    /// `delivery_flow`, which holds no own next hops.
+    Flow,
+}
+
+/// Looks up the numbers of the texts that match, as the members of a list.
+fn numbers(connection: &Connection, texts: &str) -> duckdb::Result<String> {
+    let sql = format!("SELECT text_no FROM delivery_text WHERE {texts} ORDER BY 1");
+    let mut statement = connection.prepare(&sql)?;
+    let found = statement.query_map([], |row| row.get::<_, u32>(0))?;
+    let found = found.map(|number| number.map(|n| n.to_string())).collect::<Result<Vec<_>, _>>()?;
+    // A list is never empty in SQL; no row has this number.
+    Ok(if found.is_empty() { u32::MAX.to_string() } else { found.join(", ") })
 }

@@ -5,79 +5,91 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::figures::{ALL, Groups, Key, Shared, Sums};
-use super::{DeliveryBy, DeliveryRow, DeliveryScope, DeliverySummary, Outcomes, figures, responses};
+use super::figures::{ALL, Groups, Key, Shared, Sums, Within};
+use super::{DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, Outcomes, figures, responses};
 use crate::query::QueryError;
-
-/// Memory that the engine may use for an answer.
-const MEMORY: &str = "SET memory_limit = '300MB'";
 
 /// Answers what became of the mail.
 ///
 /// # Errors
 /// The store cannot be asked, or holds nothing in the scope.
 pub fn summary(connection: &Connection, scope: &DeliveryScope, by: DeliveryBy) -> Result<DeliverySummary, QueryError> {
-    connection.execute_batch(MEMORY)?;
-    let Some((since, until)) = scope.span(connection)? else { return Err(nothing(connection, scope)) };
-    let within = scope.looked_up(connection)?;
-    let (groups, total) = match by {
-        DeliveryBy::Response => {
-            let total = everything(connection, &within)?;
-            let pairs = total.outcomes.iter().sum();
-            (responses::groups(connection, &within, pairs)?, total)
+    DeliveryFlow::of(connection, scope)?.summary(scope, by)
+}
+
+impl DeliveryFlow<'_> {
+    /// Answers what became of the mail, in a part of what was scanned.
+    ///
+    /// # Errors
+    /// The store cannot be asked, or holds nothing in the scope.
+    pub fn summary(&self, scope: &DeliveryScope, by: DeliveryBy) -> Result<DeliverySummary, QueryError> {
+        let connection = self.connection;
+        let Some((since, until)) = self.span(scope)? else { return Err(nothing(connection, scope)) };
+        let within = Within { lives: scope.looked_up(connection)?, flow: scope.of_flow(connection)? };
+        let (groups, total) = match key(by) {
+            Some(key) => {
+                let groups = figures::groups(connection, &within, key)?;
+                let total = figures::total(connection, &within, key, &groups)?;
+                (groups, total)
+            }
+            None => {
+                let total = everything(connection, &within)?;
+                let pairs = total.outcomes.iter().sum();
+                (responses::groups(connection, &within.lives, pairs)?, total)
+            }
+        };
+        let mut rows = named(connection, by, groups)?;
+        match by {
+            DeliveryBy::Day => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+            _ => rows.sort_by(|a, b| {
+                let figures = |row: &DeliveryRow| (row.outcomes.affected, row.outcomes.recipients);
+                figures(b).cmp(&figures(a)).then_with(|| absent_last(&a.name, by).cmp(&absent_last(&b.name, by)))
+            }),
         }
-        _ => {
-            let key = key(by);
-            let groups = figures::groups(connection, &within, key)?;
-            let total = figures::total(connection, &within, key, &groups)?;
-            (groups, total)
-        }
-    };
-    let mut rows = named(connection, by, groups)?;
-    match by {
-        DeliveryBy::Day => rows.sort_by(|a, b| a.name.cmp(&b.name)),
-        _ => rows.sort_by(|a, b| {
-            let figures = |row: &DeliveryRow| (row.outcomes.affected, row.outcomes.recipients);
-            figures(b).cmp(&figures(a)).then_with(|| absent_last(&a.name, by).cmp(&absent_last(&b.name, by)))
-        }),
+        let internal =
+            connection.query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))?;
+        Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal })
     }
-    let internal =
-        connection.query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))?;
-    Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal })
+
+    /// Answers for everything in a part of what was scanned.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn outcomes(&self, scope: &DeliveryScope) -> duckdb::Result<Outcomes> {
+        let connection = self.connection;
+        let within = Within { lives: scope.looked_up(connection)?, flow: scope.of_flow(connection)? };
+        Ok(everything(connection, &within)?.outcomes())
+    }
 }
 
-/// Answers for everything in the scope together.
-///
-/// # Errors
-/// The store cannot be asked.
-pub fn outcomes(connection: &Connection, scope: &DeliveryScope) -> Result<Outcomes, QueryError> {
-    connection.execute_batch(MEMORY)?;
-    Ok(everything(connection, &scope.looked_up(connection)?)?.outcomes())
-}
-
-fn everything(connection: &Connection, within: &str) -> duckdb::Result<Sums> {
+fn everything(connection: &Connection, within: &Within) -> duckdb::Result<Sums> {
     Ok(figures::groups(connection, within, ALL)?.remove(&None).unwrap_or_default())
 }
 
-fn key(by: DeliveryBy) -> Key {
-    let column = |column| Key { column, join: "", shared: Shared::Anywhere };
-    match by {
+/// What the rows are grouped by; `None` for responses, which lines have, not lives.
+fn key(by: DeliveryBy) -> Option<Key> {
+    let column = |column| Key { column, of_flow: Some(column), join: "", shared: Shared::Anywhere };
+    Some(match by {
         DeliveryBy::Gateway => {
             // A recipient has one domain, and few domains have routes through more than one gateway.
             let several = "l.recipient_domain IN (SELECT recipient_domain FROM delivery_route GROUP BY 1
                 HAVING count(DISTINCT gateway) > 1)";
             Key {
                 column: "o.gateway",
-                join: "JOIN delivery_route o ON o.route_no = l.route",
+                of_flow: Some("l.gateway"),
+                join: "JOIN route_gateway o ON o.route_no = l.route",
                 shared: Shared::InDomains(several),
             }
         }
-        DeliveryBy::RecipientDomain => Key { shared: Shared::Never, ..column("l.recipient_domain") },
+        DeliveryBy::RecipientDomain => Key { of_flow: None, shared: Shared::Never, ..column("l.recipient_domain") },
         DeliveryBy::Source => column("l.source"),
         DeliveryBy::Campaign => column("l.campaign"),
-        DeliveryBy::Day => column("(epoch_us(l.first_at) // 86400000000)::INTEGER"),
-        DeliveryBy::Response => ALL,
-    }
+        DeliveryBy::Day => Key {
+            of_flow: Some("l.day - DATE '1970-01-01'"),
+            ..column("(epoch_us(l.first_at) // 86400000000)::INTEGER")
+        },
+        DeliveryBy::Response => return None,
+    })
 }
 
 /// Gives each group its name.
@@ -142,7 +154,8 @@ fn day(days: &str) -> Option<String> {
 }
 
 fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
-    let held = DeliveryScope::default().span(connection);
+    let everything = DeliveryScope::default();
+    let held = DeliveryFlow::of(connection, &everything).and_then(|flow| flow.span(&everything));
     let text = match held {
         Ok(Some((first, last))) => {
             let gateways: Vec<String> = connection

@@ -17,9 +17,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::names::Names;
+use super::flow::Mail;
 use super::policy::policies;
-use super::senders::sums;
-use super::{QueryError, Scope, flow, share};
+use super::{QueryError, Scope, share};
 use crate::config::{DomainRule, GapsConfig};
 pub use definitions::{DEFINITIONS, Definition, definition};
 
@@ -116,23 +116,32 @@ impl Finding {
 /// # Errors
 /// The store cannot be asked.
 pub fn gaps(connection: &Connection, scope: &Scope, expected: Expected<'_>) -> Result<Gaps, QueryError> {
-    flow::flow(connection, scope)?;
-    let senders = sums(connection)?;
-    let names = Names::read(connection, &senders)?;
-    let policies = policies(connection, scope)?;
-    let mut found = policy::findings(&policies, expected.domains);
-    found.extend(policy::flapping(connection, scope)?);
-    found.extend(mail::findings(connection, &names, &policies)?);
-    found.extend(results::findings(connection, scope, &names, &policies)?);
-    found.extend(reports::findings(connection, scope, expected.domains)?);
-    found.extend(senders::findings(connection, &names, &senders, expected.gaps)?);
-    dns::add(connection, scope, &mut found)?;
-    let mut rows: Vec<GapRow> = found.into_iter().filter_map(|finding| row(finding, &names)).collect();
-    rows.sort_by(|a, b| {
-        let key = |row: &GapRow| (std::cmp::Reverse(row.severity), std::cmp::Reverse(row.messages), row.gap);
-        key(a).cmp(&key(b)).then_with(|| a.domain.cmp(&b.domain))
-    });
-    Ok(Gaps { since: scope.span.since, until: scope.span.until, rows })
+    Mail::of(connection, scope)?.gaps(expected)
+}
+
+impl Mail<'_> {
+    /// Finds the gaps, as [`gaps`] does.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn gaps(&self, expected: Expected<'_>) -> Result<Gaps, QueryError> {
+        let Self { connection, scope, senders } = self;
+        let names = Names::read(connection, senders)?;
+        let policies = policies(connection, scope)?;
+        let mut found = policy::findings(&policies, expected.domains);
+        found.extend(policy::flapping(connection, scope)?);
+        found.extend(mail::findings(connection, &names, &policies)?);
+        found.extend(results::findings(connection, scope, &names, &policies)?);
+        found.extend(reports::findings(connection, scope, expected.domains)?);
+        found.extend(senders::findings(connection, &names, senders, expected.gaps)?);
+        dns::add(connection, scope, &mut found)?;
+        let mut rows: Vec<GapRow> = found.into_iter().filter_map(|finding| row(finding, &names)).collect();
+        rows.sort_by(|a, b| {
+            let key = |row: &GapRow| (std::cmp::Reverse(row.severity), std::cmp::Reverse(row.messages), row.gap);
+            key(a).cmp(&key(b)).then_with(|| a.domain.cmp(&b.domain))
+        });
+        Ok(Gaps { since: scope.span.since, until: scope.span.until, rows })
+    }
 }
 
 fn row(finding: Finding, names: &Names) -> Option<GapRow> {

@@ -9,7 +9,8 @@ use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{QueryError, Scope, flow, share};
+use super::flow::Mail;
+use super::{QueryError, Scope, share};
 use crate::senders::Class;
 pub use approval::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
 pub(super) use sums::{Sums, sums};
@@ -103,26 +104,35 @@ pub fn senders(
     unknown_only: bool,
     limit: Option<usize>,
 ) -> Result<Senders, QueryError> {
-    flow::flow(connection, scope)?;
-    let sums = sums(connection)?;
-    let total: u64 = sums.iter().map(|one| one.shape.messages).sum();
-    let before = earlier(connection, scope)?;
-    let of_unknown = || sums.iter().filter(|one| one.status == "unknown");
-    let messages = of_unknown().map(|one| one.shape.messages).sum();
-    let unknown = Unknown { senders: of_unknown().count() as u64, messages, share: share(messages, total) };
-    let mut rows: Vec<SenderRow> = sums
-        .into_iter()
-        .filter(|one| !unknown_only || one.status == "unknown")
-        .map(|one| {
-            let new = before.as_ref().is_some_and(|known| !known.contains(&one.key));
-            row(one, total, new)
-        })
-        .collect();
-    if unknown_only {
-        rows.sort_by_key(|row| std::cmp::Reverse(row.messages - row.dmarc_pass));
+    Mail::of(connection, scope)?.senders(unknown_only, limit)
+}
+
+impl Mail<'_> {
+    /// Answers who sends, as [`senders`] does.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn senders(self, unknown_only: bool, limit: Option<usize>) -> Result<Senders, QueryError> {
+        let Self { connection, scope, senders: sums } = self;
+        let total: u64 = sums.iter().map(|one| one.shape.messages).sum();
+        let before = earlier(connection, scope)?;
+        let of_unknown = || sums.iter().filter(|one| one.status == "unknown");
+        let messages = of_unknown().map(|one| one.shape.messages).sum();
+        let unknown = Unknown { senders: of_unknown().count() as u64, messages, share: share(messages, total) };
+        let mut rows: Vec<SenderRow> = sums
+            .into_iter()
+            .filter(|one| !unknown_only || one.status == "unknown")
+            .map(|one| {
+                let new = before.as_ref().is_some_and(|known| !known.contains(&one.key));
+                row(one, total, new)
+            })
+            .collect();
+        if unknown_only {
+            rows.sort_by_key(|row| std::cmp::Reverse(row.messages - row.dmarc_pass));
+        }
+        rows.truncate(limit.unwrap_or(usize::MAX));
+        Ok(Senders { since: scope.span.since, until: scope.span.until, rows, unknown })
     }
-    rows.truncate(limit.unwrap_or(usize::MAX));
-    Ok(Senders { since: scope.span.since, until: scope.span.until, rows, unknown })
 }
 
 fn row(one: Sums, total: u64, new_in_period: bool) -> SenderRow {

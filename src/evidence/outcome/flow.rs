@@ -1,0 +1,51 @@
+//! The one scan of the lives behind most figures: a temporary table `delivery_flow` that they all sum from.
+
+use chrono::NaiveDate;
+use duckdb::Connection;
+
+use super::DeliveryScope;
+use crate::query::quoted;
+
+const FLOW: &str = include_str!("../../../schemas/query/delivery_flow.sql");
+
+/// Memory that the engine may use for an answer.
+const MEMORY: &str = "SET memory_limit = '300MB'; SET preserve_insertion_order = false";
+
+/// The mail of a scope, scanned once: `delivery_flow` stands on the connection.
+#[derive(Debug)]
+pub struct DeliveryFlow<'a> {
+    pub(super) connection: &'a Connection,
+}
+
+impl<'a> DeliveryFlow<'a> {
+    /// Scans the lives of a scope.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn of(connection: &'a Connection, scope: &DeliveryScope) -> duckdb::Result<Self> {
+        connection.execute_batch(MEMORY)?;
+        let gateways: Vec<String> = connection
+            .prepare("SELECT DISTINCT gateway FROM delivery_route ORDER BY 1")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let words: Vec<String> = gateways.iter().map(|gateway| quoted(gateway)).collect();
+        // An enum of no words cannot be written; a store without routes has no lives either.
+        let words = if words.is_empty() { "''".to_owned() } else { words.join(", ") };
+        let sql = FLOW.replace("{gateways}", &words).replace("{lives}", &scope.looked_up(connection)?);
+        connection.execute_batch(&sql)?;
+        Ok(Self { connection })
+    }
+
+    /// Returns the first and last UTC day of a part of what was scanned; a day that the scope names is its own. `None` where
+    /// nothing is in it.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn span(&self, scope: &DeliveryScope) -> duckdb::Result<Option<(NaiveDate, NaiveDate)>> {
+        let sql =
+            format!("SELECT min(l.day), max(l.day) FROM delivery_flow l WHERE {}", scope.of_flow(self.connection)?);
+        let (first, last): (Option<NaiveDate>, Option<NaiveDate>) =
+            self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(first.zip(last).map(|(first, last)| (scope.since.unwrap_or(first), scope.until.unwrap_or(last))))
+    }
+}
