@@ -102,6 +102,33 @@ fn a_tag_and_a_comment_at_the_limit_and_one_past_it() {
 }
 
 #[test]
+fn markup_at_the_limit_and_one_past_it() {
+    // Counted by hand: the tags of the report, its start tags and end tags one each, and what is put before its record.
+    let report = with_records(1);
+    let tags = u32::try_from(report.matches('<').count() - report.matches("<?").count()).unwrap();
+    let declarations = 2 * u32::try_from(report.matches("<?").count()).unwrap();
+    let limits = ReaderLimits { markup: tags + declarations + 20, ..ReaderLimits::default() };
+    let with = |token: &str, times: usize| report.replacen("<record>", &format!("{}<record>", token.repeat(times)), 1);
+    for (token, fits) in
+        [("<x/>", 10), ("<x></x>", 10), ("<!--x-->", 10), ("<?x?>", 10), ("<![CDATA[]]>", 10), ("</x>", 6)]
+    {
+        assert!(matches!(read_with(with(token, fits).as_bytes(), limits), Reading::Report(_)), "{token}");
+        assert_eq!(code(read_with(with(token, fits + 1).as_bytes(), limits)), "markup", "{token}");
+    }
+}
+
+#[test]
+fn a_flood_of_markup_that_means_nothing_ends_at_the_limit() {
+    let limits = ReaderLimits { markup: 1_000_000, records: 100_000, ..ReaderLimits::default() };
+    for token in ["<a/>", "<a>", "</a>", "<!---->", "<?a?>", "<![CDATA[]]>", "&amp;", "<policy_published/>", "<email/>"]
+    {
+        let mut flood =
+            stream(|n| Some(if n == 0 { HEAD.as_bytes().to_vec() } else { token.repeat(10_000).into_bytes() }));
+        assert_eq!(code(Reader::new(limits).read(&mut flood)), "markup", "{token}");
+    }
+}
+
+#[test]
 fn a_rejection_names_its_place() {
     let xml = "<feedback>\n <report_metadata>\n  <org_name>A</org_name>\n";
     let rejection = rejected(xml.as_bytes());

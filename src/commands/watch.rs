@@ -116,7 +116,11 @@ fn ended(poll: &MailboxPoll) -> Ended {
 }
 
 fn log(poll: &MailboxPoll) {
-    tracing::info!("{}", poll.line());
+    if poll.failed() {
+        tracing::error!("{}", poll.line());
+    } else {
+        tracing::info!("{}", poll.line());
+    }
     for error in poll.folders.iter().flat_map(|folder| &folder.errors) {
         tracing::warn!("{error}");
     }

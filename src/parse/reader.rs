@@ -29,11 +29,13 @@ pub struct ReaderLimits {
     pub records: u32,
     /// Bytes of one text node, tag or comment.
     pub text_bytes: u32,
+    /// Tags, comments, references and the like of one document; what is whole in itself counts as two.
+    pub markup: u32,
 }
 
 impl Default for ReaderLimits {
     fn default() -> Self {
-        Self { records: 2_000_000, text_bytes: 64 << 10 }
+        Self { records: 2_000_000, text_bytes: 64 << 10, markup: 60_000_000 }
     }
 }
 
@@ -94,7 +96,7 @@ impl Reader {
         let text_bytes = limits.text_bytes as usize;
         Self {
             window: Window::new(window.max(1)),
-            document: Document::new(Draft::new(limits.records, memo), text_bytes),
+            document: Document::new(Draft::new(limits.records, memo), text_bytes, limits.markup),
             text_bytes,
         }
     }
@@ -232,6 +234,12 @@ fn events(
         // Text before the root is junk, and has its own bound.
         if raw.len() > limit && !(matches!(event, Ok(Event::Text(_))) && document.stage == Stage::Before) {
             return Err(Stop::rejected("text_bytes", at, too_long("a text, tag or comment", limit)));
+        }
+        match &event {
+            Ok(Event::Text(_) | Event::Eof) => {}
+            Ok(Event::Start(_) | Event::End(_)) => document.weigh(1, at)?,
+            Err(_) if end == start => {}
+            _ => document.weigh(2, at)?,
         }
         match event {
             Ok(Event::Text(piece)) => {

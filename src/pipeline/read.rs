@@ -21,7 +21,8 @@ pub struct ItemReader {
 impl ItemReader {
     /// Makes a reader that keeps to the limits.
     pub fn new(limits: &Limits) -> Self {
-        let reader = Reader::new(ReaderLimits { records: limits.records, text_bytes: limits.text_bytes });
+        let reader =
+            Reader::new(ReaderLimits { records: limits.records, text_bytes: limits.text_bytes, markup: limits.markup });
         Self { reader, limits: limits.clone() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 
 use super::{Block, Cell, Page, Table, count, percent, plain};
 
@@ -14,6 +14,9 @@ const UNFOLDED: usize = 34;
 
 /// What a folded column keeps at least: a table may then be wider than [`WIDTH`], but its words stay words.
 const FOLDED: u16 = 20;
+
+/// Blanks on both sides of a cell.
+const PADDING: usize = 2;
 
 pub(super) fn write(page: &Page, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     write_within(page, Some(WIDTH), colour, out)
@@ -56,14 +59,8 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
         let cells = shown.iter().filter_map(|at| row.get(*at).map(|cell| (at, cell)));
         laid.add_row(cells.map(|(at, cell)| comfy_table::Cell::new(show(cell)).set_alignment(side(number(*at)))));
     }
-    // Names stay in one piece; what is folded is the long text beside them.
-    for (at, column) in shown.iter().zip(laid.column_iter_mut()) {
-        let widest = table.rows.iter().filter_map(|row| row.get(*at)).map(|cell| show(cell).chars().count()).max();
-        column.set_constraint(if widest.is_some_and(|width| width <= UNFOLDED) {
-            ColumnConstraint::ContentWidth
-        } else {
-            ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(FOLDED))
-        });
+    for (constraint, column) in constraints(table, &shown, width).into_iter().zip(laid.column_iter_mut()) {
+        column.set_constraint(constraint);
     }
     if colour {
         laid.enforce_styling();
@@ -74,6 +71,28 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// Names stay in one piece; what is folded is the long text beside them, between its words where they find room.
+fn constraints(table: &Table, shown: &[usize], width: Option<u16>) -> Vec<ColumnConstraint> {
+    let widest = |at: usize, of: fn(&str) -> usize| {
+        let heading = table.columns.get(at).map_or(0, |column| of(&column.heading));
+        table.rows.iter().filter_map(|row| row.get(at)).map(|cell| of(&show(cell))).max().unwrap_or(0).max(heading)
+    };
+    let whole = |text: &str| text.chars().count();
+    let word = |text: &str| text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
+    let folded = |at: &usize| widest(*at, whole) > UNFOLDED;
+    let words = |at: &usize| widest(*at, word).max(usize::from(FOLDED));
+    let needed: usize = shown.iter().map(|at| PADDING + if folded(at) { words(at) } else { widest(*at, whole) }).sum();
+    let fits = width.is_none_or(|width| needed <= usize::from(width));
+    let constraint = |at: &usize| match (folded(at), fits) {
+        (false, _) => ColumnConstraint::ContentWidth,
+        (true, true) => {
+            ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(words(at) + PADDING).unwrap_or(FOLDED)))
+        }
+        (true, false) => ColumnConstraint::LowerBoundary(Width::Fixed(FOLDED)),
+    };
+    shown.iter().map(constraint).collect()
 }
 
 const fn side(number: bool) -> CellAlignment {

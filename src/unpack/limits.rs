@@ -20,6 +20,8 @@ pub struct Limits {
     pub records: u32,
     /// Bytes of one text node, tag or comment.
     pub text_bytes: u32,
+    /// Tags, comments and references of one document that are read one by one; those that are whole in themselves count as two.
+    pub markup: u32,
 }
 
 impl Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             ratio: 200,
             records: 2_000_000,
             text_bytes: 64 << 10,
+            markup: 60_000_000,
         }
     }
 }

@@ -72,11 +72,11 @@ impl MailboxPoll {
     /// Returns the poll in one line, for the log.
     pub fn line(&self) -> String {
         let sum = |of: fn(&FolderPoll) -> u64| self.folders.iter().map(of).sum::<u64>();
-        let mut line = format!("{}: ", self.mailbox);
-        match &self.error {
-            Some(error) => line.push_str(error),
-            None => line.push_str(&format!("{} new, {} bytes", sum(|f| f.fetched), sum(|f| f.bytes))),
-        }
+        // An error names the mailbox itself.
+        let mut line = match &self.error {
+            Some(error) => error.clone(),
+            None => format!("{}: {} new, {} bytes", self.mailbox, sum(|f| f.fetched), sum(|f| f.bytes)),
+        };
         for (count, word) in [
             (sum(|f| f.over_limit), "over the limit"),
             (sum(|f| f.refused), "refused by the server"),

@@ -69,10 +69,13 @@ pub(super) struct Document {
     has_tail: bool,
     pub(super) tail: super::trailer::Tail,
     text_bytes: usize,
+    /// Markup that was read one by one, and how much of it a document may have.
+    markup: u32,
+    markup_limit: u32,
 }
 
 impl Document {
-    pub(super) fn new(draft: Draft, text_bytes: usize) -> Self {
+    pub(super) fn new(draft: Draft, text_bytes: usize, markup_limit: u32) -> Self {
         Self {
             draft,
             stage: Stage::Before,
@@ -88,6 +91,8 @@ impl Document {
             has_tail: false,
             tail: super::trailer::Tail::default(),
             text_bytes,
+            markup: 0,
+            markup_limit,
         }
     }
 
@@ -100,8 +105,19 @@ impl Document {
         self.skip = None;
         self.suspects.clear();
         (self.junk, self.junk_bytes, self.doctype) = (None, 0, None);
-        (self.undone, self.broken) = (0, 0);
+        (self.undone, self.broken, self.markup) = (0, 0, 0);
         (self.has_tail, self.tail) = (false, super::trailer::Tail::default());
+    }
+
+    /// Counts markup. What means nothing costs as much time as what does, and packs far better: a mail of a few megabytes
+    /// could keep a core busy for a minute.
+    pub(super) fn weigh(&mut self, weight: u32, at: u64) -> Result<(), Stop> {
+        self.markup = self.markup.saturating_add(weight);
+        if self.markup > self.markup_limit {
+            let text = format!("more than {} tags, comments and references (the limit \"markup\")", self.markup_limit);
+            return Err(Stop::rejected("markup", at, text));
+        }
+        Ok(())
     }
 
     /// Returns every place that is kept for later and has no line and column yet, in their order in the document: they
@@ -270,6 +286,8 @@ impl Document {
             self.undo(index);
             return Ok(());
         }
+        // A note costs more than a tag.
+        self.weigh(2, at)?;
         self.draft
             .notes
             .warn("stray-end", At::Byte(at), "end", name, || format!("</{}> closes nothing; ignored", excerpt(name)));

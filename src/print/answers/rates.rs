@@ -36,7 +36,11 @@ impl Answer for Rates {
         }
         let total = &self.total;
         let mut page = Page::new()
-            .heading(format!("Pass rates by {heading}, {}", days(Span { since: self.since, until: self.until })))
+            .heading(format!(
+                "Pass rates by {}, {}",
+                heading.trim_end_matches(" of"),
+                days(Span { since: self.since, until: self.until })
+            ))
             .table(table)
             .line(String::new())
             .line(format!(
