@@ -4,6 +4,7 @@ use duckdb::Connection;
 
 use super::evidence::{Affected, one_line, time};
 use super::types::{HistoryRow, Sample, SamplePart};
+use crate::evidence::unfold;
 
 /// Samples that an escalation asks for.
 pub(super) const SAMPLES: usize = 5;
@@ -53,6 +54,7 @@ pub(super) fn samples(
     for one in &chosen {
         part.samples.push(sample(connection, one, show_recipients)?);
     }
+    histories(connection, &chosen, &mut part.samples)?;
     Ok(part)
 }
 
@@ -74,14 +76,21 @@ fn choose(candidates: Vec<Candidate>) -> Vec<Candidate> {
     chosen
 }
 
+impl Candidate {
+    /// The condition on its rows. Keys stand in the text: the engine skips whatever cannot hold them, which it does neither for
+    /// a list of keys nor for a parameter.
+    fn rows(&self) -> String {
+        format!("message_key = {} AND recipient_key = {}", self.message_key, self.recipient_key)
+    }
+}
+
 fn sample(connection: &Connection, one: &Candidate, show_recipients: bool) -> duckdb::Result<Sample> {
-    // Keys stand in the text: the engine skips whatever cannot hold them, which it does not for a list or a parameter.
-    let pair = format!("message_key = {} AND recipient_key = {}", one.message_key, one.recipient_key);
-    let life = format!(
+    let sql = format!(
         "SELECT message_id, id_kind, queue_id, recipient_domain, recipient, envelope_from, outcome, delay_s, reputation_deferrals
-         FROM delivery_message WHERE {pair}"
+         FROM delivery_message WHERE {}",
+        one.rows()
     );
-    let mut sample = connection.query_row(&life, [], |row| {
+    connection.query_row(&sql, [], |row| {
         Ok(Sample {
             message_id: row.get(0)?,
             id_kind: row.get(1)?,
@@ -94,27 +103,41 @@ fn sample(connection: &Connection, one: &Candidate, show_recipients: bool) -> du
             reputation_deferrals: row.get(8)?,
             history: Vec::new(),
         })
-    })?;
-    let lines = format!(
-        "SELECT epoch_us(attempt_time), status, relay_host, response, CASE WHEN \"file\" IS NOT NULL THEN \"file\" || ':' || line END
-         FROM delivery_attempt WHERE {pair} ORDER BY attempt_time, status"
+    })
+}
+
+/// Adds to each sample the lines of its pair: all of them at once, so that the names they need are looked up once.
+fn histories(connection: &Connection, chosen: &[Candidate], samples: &mut [Sample]) -> duckdb::Result<()> {
+    let lines =
+        |(at, one): (usize, &Candidate)| format!("SELECT {at} AS at, * FROM delivery_line WHERE {}", one.rows());
+    let lines: Vec<String> = chosen.iter().enumerate().map(lines).collect();
+    let sql = format!(
+        "SELECT l.at, epoch_us(l.attempt_at), delivery_status(l.status) AS status, h.\"text\", r.template, l.vars,
+            n.path || ':' || l.line
+         FROM ({}) l LEFT JOIN delivery_response r ON r.response_no = l.response
+         LEFT JOIN delivery_text h ON h.text_no = l.relay LEFT JOIN delivery_file n ON n.file_no = l.\"file\"
+         ORDER BY l.attempt_at, status",
+        lines.join(" UNION ALL ")
     );
-    let mut statement = connection.prepare(&lines)?;
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let Some(at) = time(row, 0)? else { continue };
+        let (Some(sample), Some(at)) = (samples.get_mut(row.get::<_, usize>(0)?), time(row, 1)?) else { continue };
+        let (template, vars): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
         sample.history.push(HistoryRow {
             at,
-            status: row.get(1)?,
-            relay_host: row.get(2)?,
-            response: row.get(3)?,
-            place: row.get(4)?,
+            status: row.get(2)?,
+            relay_host: row.get(3)?,
+            response: template.map(|template| unfold(&template, vars.as_deref())),
+            place: row.get(6)?,
         });
     }
-    if sample.history.len() > HISTORY {
-        let tail = sample.history.split_off(sample.history.len() - HISTORY / 2);
-        sample.history.truncate(HISTORY / 2);
-        sample.history.extend(tail);
+    for sample in samples {
+        if sample.history.len() > HISTORY {
+            let tail = sample.history.split_off(sample.history.len() - HISTORY / 2);
+            sample.history.truncate(HISTORY / 2);
+            sample.history.extend(tail);
+        }
     }
-    Ok(sample)
+    Ok(())
 }
