@@ -3,6 +3,7 @@
 //! ```sh
 //! make bench-imap                       # 20,000 mails, near and at 50 ms round trip; then 100,000 for memory
 //! MAILS=5000 MEMORY_MAILS=0 make bench-imap
+//! PARSEDMARC=path/to/parsedmarc make bench-imap     # with parsedmarc beside it, on a mailbox of 1,500
 //! ```
 //!
 //! A Dovecot of its own on loopback, implicit TLS. Raw means: FETCH of 200 by UID range, 16 commands sent ahead as `fetch`
@@ -42,7 +43,16 @@ fn main() {
     let there = server.names("INBOX").len() as u64;
     // Once through, so that Dovecot's index and the page cache are warm for everybody.
     raw(&server, server.imaps, there, 16);
-    compare("near", &server, server.imaps, there);
+    let rate = compare("near", &server, server.imaps, there);
+    if let Some(program) = std::env::var_os("PARSEDMARC") {
+        let (count, time) = parsedmarc(Path::new(&program));
+        let theirs = count as f64 / time.as_secs_f64();
+        println!(
+            "  parsedmarc                 {:7.3} s  {theirs:9.0} mails/s  (on {count} mails); dmarcase is {:.0} times as fast",
+            time.as_secs_f64(),
+            rate / theirs
+        );
+    }
     let far = DelayProxy::start(server.imaps, Duration::from_millis(50));
     compare("50 ms round trip", &server, far.port, there);
     let store = folder.path().join("empty-poll");
@@ -53,7 +63,8 @@ fn main() {
     memory(number("MEMORY_MAILS", 100_000));
 }
 
-fn compare(way: &str, server: &Dovecot, port: u16, mails: u64) {
+/// Compares, and returns the mails a second of `fetch`.
+fn compare(way: &str, server: &Dovecot, port: u16, mails: u64) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let mut peak = 0;
     let mut n = 0;
@@ -75,6 +86,32 @@ fn compare(way: &str, server: &Dovecot, port: u16, mails: u64) {
         100.0 * ahead.as_secs_f64() / ours.as_secs_f64(),
         peak / 1024
     );
+    rate(ours)
+}
+
+/// Runs parsedmarc offline over a mailbox of its own, all of it in one batch, nothing moved.
+fn parsedmarc(program: &Path) -> (u64, Duration) {
+    let server = Dovecot::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    corpus(folder.path(), 1500);
+    server.fill("INBOX", &folder.path().join("mail"));
+    let count = server.names("INBOX").len() as u64;
+    let config = folder.path().join("parsedmarc.ini");
+    let text = format!(
+        "[general]\nsave_aggregate = True\noffline = True\nn_procs = 2\nsilent = True\noutput = {}\n\
+         [mailbox]\nwatch = False\ntest = True\nbatch_size = {count}\n\
+         [imap]\nhost = 127.0.0.1\nport = {}\nssl = True\nskip_certificate_verification = True\nuser = dmarc\npassword = secret\n",
+        folder.path().join("out").display(),
+        server.imaps
+    );
+    std::fs::write(&config, text).unwrap();
+    let started = Instant::now();
+    let output = Command::new(program).arg("-c").arg(&config).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let time = started.elapsed();
+    let stored = std::fs::read_to_string(folder.path().join("out/aggregate.csv")).unwrap_or_default();
+    assert!(stored.lines().count() > 1000, "parsedmarc stored nothing: {}", String::from_utf8_lossy(&output.stderr));
+    (count, time)
 }
 
 /// Peak memory with very many mails in the folder, all of them new.
