@@ -15,6 +15,12 @@ const UNFOLDED: usize = 34;
 /// What a folded column keeps at least: a table may then be wider than [`WIDTH`], but its words stay words.
 const FOLDED: u16 = 20;
 
+/// Longest word that is never broken: it fits the narrowest folded column with a blank behind it.
+const UNBROKEN: usize = FOLDED as usize - PADDING - 1;
+
+/// A place where a text may be broken; it has no width, and is taken out again.
+const BREAK: char = '\u{200b}';
+
 /// Blanks on both sides of a cell.
 const PADDING: usize = 2;
 
@@ -55,12 +61,23 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
         if colour { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }
     };
     laid.set_header(shown.iter().map(heading));
+    let folds = folds(table, &shown, width);
     for row in &table.rows {
-        let cells = shown.iter().filter_map(|at| row.get(*at).map(|cell| (at, cell)));
-        laid.add_row(cells.map(|(at, cell)| comfy_table::Cell::new(show(cell)).set_alignment(side(number(*at)))));
+        let cells = shown.iter().zip(&folds).filter_map(|(at, fold)| row.get(*at).map(|cell| (at, fold, cell)));
+        laid.add_row(cells.map(|(at, fold, cell)| {
+            let text = if *fold == Fold::InWords { breakable(&show(cell)) } else { show(cell) };
+            comfy_table::Cell::new(text).set_alignment(side(number(*at)))
+        }));
     }
-    for (constraint, column) in constraints(table, &shown, width).into_iter().zip(laid.column_iter_mut()) {
-        column.set_constraint(constraint);
+    for (fold, column) in folds.iter().zip(laid.column_iter_mut()) {
+        if *fold == Fold::InWords {
+            column.set_delimiter(BREAK);
+        }
+        column.set_constraint(match fold {
+            Fold::Never => ColumnConstraint::ContentWidth,
+            Fold::Between(longest) => ColumnConstraint::LowerBoundary(Width::Fixed(*longest)),
+            Fold::InWords => ColumnConstraint::LowerBoundary(Width::Fixed(FOLDED)),
+        });
     }
     if colour {
         laid.enforce_styling();
@@ -68,31 +85,61 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
         laid.force_no_tty();
     }
     for line in laid.lines() {
-        writeln!(out, "{}", line.trim_end())?;
+        writeln!(out, "{}", line.replace(BREAK, "").trim_end())?;
     }
     Ok(())
 }
 
+/// How a column that is too wide is folded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fold {
+    Never,
+    /// Between words; the column keeps so much.
+    Between(u16),
+    /// Inside long words too, where a name may be broken.
+    InWords,
+}
+
 /// Names stay in one piece; what is folded is the long text beside them, between its words where they find room.
-fn constraints(table: &Table, shown: &[usize], width: Option<u16>) -> Vec<ColumnConstraint> {
+fn folds(table: &Table, shown: &[usize], width: Option<u16>) -> Vec<Fold> {
     let widest = |at: usize, of: fn(&str) -> usize| {
         let heading = table.columns.get(at).map_or(0, |column| of(&column.heading));
         table.rows.iter().filter_map(|row| row.get(at)).map(|cell| of(&show(cell))).max().unwrap_or(0).max(heading)
     };
     let whole = |text: &str| text.chars().count();
     let word = |text: &str| text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
-    let folded = |at: &usize| widest(*at, whole) > UNFOLDED;
-    let words = |at: &usize| widest(*at, word).max(usize::from(FOLDED));
-    let needed: usize = shown.iter().map(|at| PADDING + if folded(at) { words(at) } else { widest(*at, whole) }).sum();
-    let fits = width.is_none_or(|width| needed <= usize::from(width));
-    let constraint = |at: &usize| match (folded(at), fits) {
-        (false, _) => ColumnConstraint::ContentWidth,
-        (true, true) => {
-            ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(words(at) + PADDING).unwrap_or(FOLDED)))
+    let kept = |at: usize| {
+        let all = widest(at, whole);
+        if all > UNFOLDED {
+            (true, widest(at, word).max(usize::from(FOLDED)) + PADDING)
+        } else {
+            (false, all + PADDING)
         }
-        (true, false) => ColumnConstraint::LowerBoundary(Width::Fixed(FOLDED)),
     };
-    shown.iter().map(constraint).collect()
+    let kept: Vec<(bool, usize)> = shown.iter().map(|at| kept(*at)).collect();
+    let needed: usize = kept.iter().map(|(_, width)| width).sum();
+    let fits = width.is_none_or(|width| needed <= usize::from(width));
+    let fold = |(folded, width)| match (folded, fits) {
+        (false, _) => Fold::Never,
+        (true, true) => u16::try_from(width).map_or(Fold::InWords, Fold::Between),
+        (true, false) => Fold::InWords,
+    };
+    kept.into_iter().map(fold).collect()
+}
+
+/// Marks where a text may be broken: at its blanks, and behind the punctuation of long names.
+fn breakable(text: &str) -> String {
+    let mut marked = String::with_capacity(text.len() * 2);
+    for word in text.split_inclusive(' ') {
+        let long = word.trim_end().chars().count() > UNBROKEN;
+        for letter in word.chars() {
+            marked.push(letter);
+            if letter == ' ' || (long && matches!(letter, '.' | '-' | '/' | '@' | '_' | '=')) {
+                marked.push(BREAK);
+            }
+        }
+    }
+    marked
 }
 
 const fn side(number: bool) -> CellAlignment {

@@ -97,6 +97,20 @@ fn a_table_fits_a_hundred_columns() {
 }
 
 #[test]
+fn a_long_name_is_broken_behind_its_punctuation() {
+    let (world, _) = story();
+    let text = world.text(&["senders"]);
+    let ends = |end: &str| text.lines().any(|line| line.ends_with(end));
+    assert!(ends("d=northwind.") || ends("d=northwind.example"), "{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+        let last = line.rsplit(' ').next().unwrap();
+        assert!(!last.contains("northwind.e") || last.contains("northwind.example"), "{line}");
+        assert!(!line.contains('\u{200b}'), "{line}");
+    }
+}
+
+#[test]
 fn a_table_of_delivery_fits_and_keeps_its_words() {
     let (world, _) = story();
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_reports/delivery");
