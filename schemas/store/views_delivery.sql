@@ -61,7 +61,7 @@ SELECT coalesce(e.message_id, e.queue_id) AS message_id,
     d."text" AS recipient_domain, o.gateway, a."text" AS source_ip, c."text" AS campaign, l.first_at AS first_attempt,
     l.last_at AS last_attempt, l.attempts, l.deferrals, l.reputation_deferrals, l.suspended, delivery_outcome(l.outcome) AS outcome,
     l.first_deferral_at AS first_deferral, r.shape AS first_deferral_shape, r.smtp_code AS first_deferral_code, l.final_at,
-    CASE WHEN l.outcome IN (0, 1) THEN date_diff('second', l.first_at, l.final_at) END AS delay_s, l.internal,
+    CASE WHEN l.outcome IN (0, 1) THEN epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000 END AS delay_s, l.internal,
     l.message_key, l.recipient_key
 FROM delivery_life l
 LEFT JOIN delivery_envelope e ON e.message_key = l.message_key
