@@ -416,12 +416,12 @@ fn each_summary_is_what_plain_sql_counts() {
         ("recipient-domain", "m.recipient_domain"),
         ("source", "coalesce(m.source_ip, 'unknown')"),
         ("campaign", "m.campaign"),
-        ("day", "strftime(m.first_attempt AT TIME ZONE 'UTC', '%Y-%m-%d')"),
+        ("day", "strftime(m.first_attempt::TIMESTAMP, '%Y-%m-%d')"),
         ("response", "coalesce(a.response_shape, '(no response)')"),
     ] {
         let answer = place.json(&["delivery", "summary", "--by", by]);
         let key = by.replace('-', "_");
-        let delay = "date_diff('second', m.first_attempt, m.final_at)";
+        let delay = "date_diff('second', m.first_attempt::TIMESTAMP, m.final_at::TIMESTAMP)";
         // A response has the pairs that got it, with the attempts that it answered.
         let from = if by == "response" {
             "(SELECT message_key, recipient_key, response_shape, smtp_code, enhanced_code, stage,

@@ -113,7 +113,7 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
 /// The words in which the first answer of its kind varies. Its time is asked for as well: the engine skips the days around it.
 fn first_words(connection: &Connection, key: u64, at: DateTime<Utc>) -> duckdb::Result<Option<String>> {
     let sql = format!(
-        "SELECT vars FROM delivery_line WHERE attempt_at = make_timestamptz({}) AND attempt_key = {key}",
+        "SELECT vars FROM delivery_line WHERE attempt_at = make_timestamp({})::TIMESTAMPTZ AND attempt_key = {key}",
         at.timestamp_micros()
     );
     connection.query_row(&sql, [], |row| row.get(0))

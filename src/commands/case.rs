@@ -74,8 +74,6 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
     let gateways = Gateways::with(&context.config.gateway)?;
     drop(context.read_judged(&gateways)?);
     let store = context.read_attributed(days.as_of)?;
-    // An engine without ICU knows no zones: all its times are UTC.
-    store.connection().execute_batch("SET TimeZone = 'UTC'").ok();
     let question = Question {
         facts: &facts,
         days,

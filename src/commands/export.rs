@@ -37,7 +37,6 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> 
     let form = form(args)?;
     let store = context.read()?;
     let connection = store.connection();
-    connection.execute_batch("SET TimeZone = 'UTC'").ok();
     let scope = Scope::resolve(connection, &args.period, context.today)?;
     // Beside the target and renamed at the end, so that nobody finds half a file.
     let partial = beside(&args.path);

@@ -28,8 +28,6 @@ pub struct SqlArgs {
 pub(super) fn run(context: &Context, args: &SqlArgs) -> anyhow::Result<Exit> {
     let store = context.read()?;
     let connection = store.connection();
-    // Sessions differ in their time zone, answers must not. An engine without time zones is in UTC anyway.
-    connection.execute_batch("SET TimeZone = 'UTC'").ok();
     if context.output.format == Format::Parquet {
         let statement = given(args)?.context("--format parquet needs the statement as an argument")?;
         parquet(context, connection, args, &statement)?;

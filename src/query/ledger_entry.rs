@@ -26,7 +26,7 @@ pub struct LedgerEntry {
 pub fn ledger_entry(connection: &Connection, number: u64) -> Result<LedgerEntry, QueryError> {
     let found = connection
         .query_row(
-            "SELECT account, folder, uid_validity, uid, path, member, content_hash::VARCHAR, epoch(received_at)::BIGINT, outcome
+            "SELECT account, folder, uid_validity, uid, path, member, content_hash::VARCHAR, epoch_us(received_at) // 1000000, outcome
              FROM ledger WHERE entry_no = ?",
             [number],
             |row| {

@@ -47,6 +47,9 @@ impl Store {
             return Err(StoreError::Locked { path: path.to_owned(), holder, waited: started.elapsed() });
         };
         let connection = connect(path, access, wait)?;
+        // Sessions differ in their time zone, answers must not. An engine without ICU (DuckDB's source package has none) knows
+        // no zones and takes UTC anyway; so no statement of ours may need ICU.
+        connection.execute_batch("SET TimeZone = 'UTC'").ok();
         let mut store = Self { connection, path: path.to_owned(), _turn: turn };
         match access {
             Access::Read => migrate::check(&store.connection, path)?,

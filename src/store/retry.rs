@@ -24,7 +24,7 @@ pub struct KeptItem {
 
 const ITEMS: &str = "
     SELECT min(entry_no), account, folder, uid_validity, uid, path, member, content_hash::VARCHAR,
-        any_value(epoch(received_at))::BIGINT
+        any_value(epoch_us(received_at) // 1000000)
     FROM ledger WHERE outcome = 'rejected'
     GROUP BY account, folder, uid_validity, uid, path, member, content_hash
     ORDER BY min(entry_no)";

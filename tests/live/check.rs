@@ -92,7 +92,7 @@ fn findings_are_kept_with_their_time() {
     plant.json(&["check", DOMAIN]);
     plant.json(&["check", DOMAIN, "--no-store"]);
     let count = first["findings"].as_array().unwrap().len();
-    let kept = plant.json(&["sql", "SELECT count(*) AS n, count(DISTINCT found_at) AS times, min(\"domain\") AS d, min(epoch(found_at))::BIGINT AS first FROM finding"]);
+    let kept = plant.json(&["sql", "SELECT count(*) AS n, count(DISTINCT found_at) AS times, min(\"domain\") AS d, min(epoch_us(found_at)) // 1000000 AS first FROM finding"]);
     assert_eq!((&kept[0]["n"], &kept[0]["times"], &kept[0]["d"]), (&(2 * count).into(), &2.into(), &DOMAIN.into()));
     assert!(kept[0]["first"].as_i64().unwrap() >= before.timestamp() - 1);
 }

@@ -2,4 +2,4 @@ SELECT policy_domain, arg_max(reporter, end_at) AS reporter, count(DISTINCT repo
 FROM report
 WHERE report_day > {as_of} - 30 AND report_day <= {as_of}
 GROUP BY policy_domain, lower(reporter)
-HAVING days >= 5 AND timezone('UTC', max(end_at)) <= {as_of}::TIMESTAMP - INTERVAL 5 DAY;
+HAVING days >= 5 AND make_timestamp(epoch_us(max(end_at))) <= {as_of}::TIMESTAMP - INTERVAL 5 DAY;

@@ -14,7 +14,7 @@ SELECT xor(xor(l.message_key, l.recipient_key), 11400714819323198485::UBIGINT), 
     arg_max(l.source_from, l.attempt_at), NULL, NULL, NULL
 FROM delivery_line l
 JOIN delivery_envelope e ON e.message_key = l.message_key AND e.expired_at IS NOT NULL
-WHERE l.attempt_at >= make_timestamptz(FIRST::BIGINT) AND l.message_key IN (SELECT key FROM delivery_stage_life)
+WHERE l.attempt_at >= make_timestamp(FIRST::BIGINT)::TIMESTAMPTZ AND l.message_key IN (SELECT key FROM delivery_stage_life)
 GROUP BY l.message_key, l.recipient_key
 HAVING NOT bool_or(l.status IN (0, 2, 3, 4))";
 
@@ -47,7 +47,7 @@ FROM delivery_line l
 LEFT JOIN delivery_envelope e ON e.message_key = l.message_key
 LEFT JOIN delivery_response r ON r.response_no = l.response
 LEFT JOIN delivery_route o ON o.route_no = l.route
-WHERE l.attempt_at >= make_timestamptz(FIRST::BIGINT) AND l.message_key IN (SELECT key FROM delivery_stage_life)
+WHERE l.attempt_at >= make_timestamp(FIRST::BIGINT)::TIMESTAMPTZ AND l.message_key IN (SELECT key FROM delivery_stage_life)
 GROUP BY l.message_key, l.recipient_key";
 
 /// Before every line: a route may be as old as the store.

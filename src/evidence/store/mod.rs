@@ -88,8 +88,6 @@ impl DeliveryWriter {
         let store = Store::open(path, Access::Write, wait)?;
         let connection = store.connection();
         connection.execute_batch(MEMORY).map_err(StoreError::query("setting up the store"))?;
-        // An engine without ICU knows no zones: all its times are UTC.
-        connection.execute_batch("SET TimeZone = 'UTC'").ok();
         let doing = "beginning a run";
         let run_no: u32 = connection
             .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))

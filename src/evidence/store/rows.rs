@@ -29,7 +29,7 @@ pub(super) fn held<'a>(
     // The same attempt has the same second: times far from these need not be read.
     let mut statement = connection.prepare(
         "SELECT l.attempt_key FROM delivery_line l
-         WHERE l.attempt_at BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)
+         WHERE l.attempt_at BETWEEN make_timestamp(?::BIGINT)::TIMESTAMPTZ AND make_timestamp(?::BIGINT)::TIMESTAMPTZ
            AND l.attempt_key IN (SELECT key FROM delivery_stage_attempt)",
     )?;
     let rows = statement.query_map(params![first - 1_000_000, last + 1_000_000], |row| row.get::<_, u64>(0))?;

@@ -16,7 +16,7 @@ const QUOTED: usize = 160;
 const DEFECTS: &str = "
 WITH newest AS (
     SELECT * FROM finding
-    WHERE kind = 'dns' AND found_at::DATE <= ?1::DATE AND found_at::DATE > ?1::DATE - ?2::INTEGER
+    WHERE kind = 'dns' AND found_at::TIMESTAMP::DATE <= ?1::DATE AND found_at::TIMESTAMP::DATE > ?1::DATE - ?2::INTEGER
     QUALIFY rank() OVER (PARTITION BY subject ORDER BY coalesce(\"domain\" = subject, false) DESC, found_at DESC) = 1
 )
 SELECT gap, subject, severity, name, coalesce(detail, ''), strftime(found_at, '%Y-%m-%d')
