@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 
 use super::types::{DayRow, ResponseRow, Retries, SmtpPart};
-use crate::evidence::{DeliveryScope, unfold};
+use crate::evidence::{DELAY, DeliveryScope, Within, pairs_of, unfold};
 use crate::query::quoted;
 
 /// Responses of one kind that a case shows.
@@ -19,15 +19,12 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<DateTi
 pub(super) struct Affected<'a> {
     pub(super) connection: &'a Connection,
     pub(super) scope: &'a DeliveryScope,
-    /// The condition on `delivery_life l`.
-    pub(super) lives: String,
-    /// The condition on `delivery_flow l`.
-    pub(super) flow: String,
+    pub(super) within: Within,
 }
 
 impl<'a> Affected<'a> {
     pub(super) fn of(connection: &'a Connection, scope: &'a DeliveryScope) -> duckdb::Result<Self> {
-        Ok(Self { connection, scope, lives: scope.looked_up(connection)?, flow: scope.of_flow(connection)? })
+        Ok(Self { connection, scope, within: scope.within(connection)? })
     }
 }
 
@@ -36,7 +33,7 @@ pub(super) fn sources_of(connection: &Connection, scope: &DeliveryScope) -> duck
     let sql = format!(
         "SELECT t.\"text\" FROM delivery_flow l JOIN delivery_text t ON t.text_no = l.source
          WHERE l.affected AND {} GROUP BY 1 ORDER BY sum(l.pairs) DESC, 1",
-        scope.of_flow(connection)?
+        scope.within(connection)?.flow
     );
     connection.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
 }
@@ -62,7 +59,7 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
             quoted(family)
         )
     };
-    let sql = statement(&affected.lives);
+    let sql = statement(&affected.within.lives);
     let mut part = SmtpPart { sql: one_line(&statement(&scope.condition())), ..SmtpPart::default() };
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
@@ -96,7 +93,7 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
             last_at,
         });
     }
-    let within = &affected.flow;
+    let within = &affected.within.flow;
     let senders = format!(
         "SELECT CASE t.\"text\" WHEN '' THEN '<>' ELSE t.\"text\" END FROM (SELECT DISTINCT l.envelope_from AS number FROM delivery_flow l
          WHERE {within}) f JOIN delivery_text t ON t.text_no = f.number ORDER BY 1"
@@ -120,14 +117,15 @@ fn first_words(connection: &Connection, key: u64, at: DateTime<Utc>) -> duckdb::
 }
 
 /// Retries of the affected pairs.
-pub(super) fn retries(Affected { connection, lives, .. }: &Affected<'_>) -> duckdb::Result<Retries> {
+pub(super) fn retries(Affected { connection, within, .. }: &Affected<'_>) -> duckdb::Result<Retries> {
     let sql = format!(
         "SELECT count(*), min(l.attempts)::UBIGINT, quantile_disc(l.attempts, 0.5)::UBIGINT, max(l.attempts)::UBIGINT,
             count(*) FILTER (WHERE l.outcome = 1), count(*) FILTER (WHERE l.outcome = 2), count(*) FILTER (WHERE l.outcome = 3),
             count(*) FILTER (WHERE l.outcome = 5), count(DISTINCT l.recipient_domain),
             min(d) FILTER (WHERE l.outcome = 1), quantile_disc(d, 0.5) FILTER (WHERE l.outcome = 1), max(d) FILTER (WHERE l.outcome = 1)
-         FROM (SELECT l.attempts, l.outcome, l.recipient_domain, epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000 AS d
-            FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {lives}) l"
+         FROM (SELECT l.attempts, l.outcome, l.recipient_domain, {DELAY} AS d
+            FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {}) l",
+        within.lives
     );
     connection.query_row(&sql, [], |row| {
         let seconds = |column: usize| -> duckdb::Result<Option<u64>> {
@@ -151,15 +149,12 @@ pub(super) fn retries(Affected { connection, lives, .. }: &Affected<'_>) -> duck
 }
 
 /// Outcomes by day of the first attempt.
-pub(super) fn days(Affected { connection, flow, .. }: &Affected<'_>) -> duckdb::Result<Vec<DayRow>> {
-    let of = |outcome: u8| format!("coalesce(sum(l.pairs) FILTER (WHERE l.outcome = {outcome}), 0)::UBIGINT");
+pub(super) fn days(Affected { connection, within, .. }: &Affected<'_>) -> duckdb::Result<Vec<DayRow>> {
+    let outcomes: Vec<String> = [0, 1, 2, 3, 5].into_iter().map(pairs_of).collect();
     let sql = format!(
-        "SELECT l.day, sum(l.reputation_deferrals)::UBIGINT, {}, {}, {}, {}, {} FROM delivery_flow l WHERE {flow} GROUP BY 1 ORDER BY 1",
-        of(0),
-        of(1),
-        of(2),
-        of(3),
-        of(5)
+        "SELECT l.day, sum(l.reputation_deferrals)::UBIGINT, {} FROM delivery_flow l WHERE {} GROUP BY 1 ORDER BY 1",
+        outcomes.join(", "),
+        within.flow
     );
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {

@@ -23,7 +23,7 @@ struct Candidate {
 /// Part 4: at most five pairs of different recipient domains; an expired one and one delivered late where both exist, the most
 /// deferred first.
 pub(super) fn samples(
-    Affected { connection, scope, lives, .. }: &Affected<'_>,
+    Affected { connection, scope, within }: &Affected<'_>,
     show_recipients: bool,
 ) -> duckdb::Result<SamplePart> {
     let statement = |within: &str| {
@@ -34,7 +34,7 @@ pub(super) fn samples(
              FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {within} GROUP BY 1, 2) ORDER BY 5 DESC, 3, 4"
         )
     };
-    let mut query = connection.prepare(&statement(lives))?;
+    let mut query = connection.prepare(&statement(&within.lives))?;
     let candidates = query
         .query_map([], |row| {
             Ok(Candidate {

@@ -29,7 +29,7 @@ pub(super) fn volume(
     reports: Option<&Scope>,
     ips: &[String],
 ) -> Result<Volume, CaseError> {
-    let within = scope.of_flow(connection)?;
+    let within = scope.within(connection)?.flow;
     let mut volume = Volume { rows: Vec::new(), streams: Vec::new() };
     let by_day = format!(
         "SELECT coalesce(t.\"text\", 'unknown'), day, n::UBIGINT FROM (

@@ -35,6 +35,7 @@ pub use fold::{shape, unfold};
 pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
+pub(crate) use outcome::{DELAY, Within, pairs_of};
 pub use outcome::{
     DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity,
     summary,
@@ -43,6 +44,9 @@ pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;
 pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead, is_judged, judge};
+
+/// What the engine may use for delivery evidence, written or read. Order means nothing there, and keeping it costs.
+const MEMORY: &str = "SET memory_limit = '300MB'; SET preserve_insertion_order = false";
 
 /// How logs are read.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use duckdb::Connection;
 
+use super::scope::Within;
 use super::{Outcomes, Severity};
 use crate::query::share;
 
@@ -39,7 +40,12 @@ pub(super) enum Shared {
 pub(super) const ALL: Key = Key { column: "NULL", of_flow: Some("NULL"), join: "", shared: Shared::Never };
 
 /// Seconds from the first attempt to the end, as whole seconds of the clock.
-pub(super) const DELAY: &str = "epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000";
+pub(crate) const DELAY: &str = "epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000";
+
+/// Returns the pairs of an outcome, by its number, over rows `l` of `delivery_flow`.
+pub(crate) fn pairs_of(outcome: u8) -> String {
+    format!("coalesce(sum(l.pairs) FILTER (WHERE l.outcome = {outcome}), 0)::UBIGINT")
+}
 
 /// The sums of some lives.
 #[derive(Clone, Debug, Default)]
@@ -93,13 +99,6 @@ impl Sums {
 /// Groups by the text of their key.
 pub(super) type Groups = BTreeMap<Option<String>, Sums>;
 
-/// The lives that figures are about, as conditions on `delivery_life l` and on `delivery_flow l`.
-#[derive(Clone, Debug)]
-pub(super) struct Within {
-    pub(super) lives: String,
-    pub(super) flow: String,
-}
-
 /// Returns the figures of each group of the lives within a condition.
 pub(super) fn groups(connection: &Connection, within: &Within, key: Key) -> duckdb::Result<Groups> {
     let mut groups = Groups::new();
@@ -107,14 +106,13 @@ pub(super) fn groups(connection: &Connection, within: &Within, key: Key) -> duck
     let rows = match key.of_flow {
         Some(column) => format!("SELECT {column} AS g, l.* FROM delivery_flow l WHERE {flow}"),
         None => format!(
-            "SELECT {} AS g, l.outcome, l.reputation_deferrals > 0 AS affected, count(*) AS pairs, sum(l.attempts)::UBIGINT AS attempts,
-                sum(l.deferrals)::UBIGINT AS deferrals, sum(l.reputation_deferrals)::UBIGINT AS reputation_deferrals
-             FROM delivery_life l {} WHERE {lives} GROUP BY ALL",
+            "SELECT {} AS g, l.outcome, l.reputation_deferrals > 0 AS affected, 1 AS pairs, l.attempts, l.deferrals,
+                l.reputation_deferrals
+             FROM delivery_life l {} WHERE {lives}",
             key.column, key.join
         ),
     };
-    let of = |outcome: u8| format!("coalesce(sum(l.pairs) FILTER (WHERE l.outcome = {outcome}), 0)::UBIGINT");
-    let by_outcome: Vec<String> = (0..6).map(of).collect();
+    let by_outcome: Vec<String> = (0..6).map(pairs_of).collect();
     let sql = format!(
         "SELECT g::VARCHAR, * EXCLUDE (g) FROM (SELECT l.g,
             coalesce(sum(l.pairs) FILTER (WHERE l.outcome = 2 AND l.affected), 0)::UBIGINT,

@@ -4,12 +4,10 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 
 use super::DeliveryScope;
+use crate::evidence::MEMORY;
 use crate::query::quoted;
 
 const FLOW: &str = include_str!("../../../schemas/query/delivery_flow.sql");
-
-/// Memory that the engine may use for an answer.
-const MEMORY: &str = "SET memory_limit = '300MB'; SET preserve_insertion_order = false";
 
 /// The mail of a scope, scanned once: `delivery_flow` stands on the connection.
 #[derive(Debug)]
@@ -31,7 +29,7 @@ impl<'a> DeliveryFlow<'a> {
         let words: Vec<String> = gateways.iter().map(|gateway| quoted(gateway)).collect();
         // An enum of no words cannot be written; a store without routes has no lives either.
         let words = if words.is_empty() { "''".to_owned() } else { words.join(", ") };
-        let sql = FLOW.replace("{gateways}", &words).replace("{lives}", &scope.looked_up(connection)?);
+        let sql = FLOW.replace("{gateways}", &words).replace("{lives}", &scope.within(connection)?.lives);
         connection.execute_batch(&sql)?;
         Ok(Self { connection })
     }
@@ -43,7 +41,7 @@ impl<'a> DeliveryFlow<'a> {
     /// The store cannot be asked.
     pub fn span(&self, scope: &DeliveryScope) -> duckdb::Result<Option<(NaiveDate, NaiveDate)>> {
         let sql =
-            format!("SELECT min(l.day), max(l.day) FROM delivery_flow l WHERE {}", scope.of_flow(self.connection)?);
+            format!("SELECT min(l.day), max(l.day) FROM delivery_flow l WHERE {}", scope.within(self.connection)?.flow);
         let (first, last): (Option<NaiveDate>, Option<NaiveDate>) =
             self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(first.zip(last).map(|(first, last)| (scope.since.unwrap_or(first), scope.until.unwrap_or(last))))

@@ -12,8 +12,10 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use figures::{DELAY, pairs_of};
 pub use flow::DeliveryFlow;
 pub use scope::DeliveryScope;
+pub(crate) use scope::Within;
 pub use summary::summary;
 
 /// Fewer recipients than this behind a gateway are too few to grade.

@@ -29,52 +29,50 @@ impl DeliveryScope {
     pub fn condition(&self) -> String {
         let by_name =
             |texts: &str| Ok::<_, std::convert::Infallible>(format!("SELECT text_no FROM delivery_text WHERE {texts}"));
-        match self.write(Rows::Lives, by_name) {
-            Ok(condition) => condition,
+        match self.named(by_name) {
+            Ok(named) => self.of_lives(named),
             Err(never) => match never {},
         }
     }
 
-    /// Returns [`DeliveryScope::condition`] with its names looked up: numbers are filtered while a table is read, where names
+    /// Returns the conditions of the scope with its names looked up: numbers are filtered while a table is read, where names
     /// would be joined to every statement anew.
     ///
     /// # Errors
     /// The store cannot be asked.
-    pub fn looked_up(&self, connection: &Connection) -> duckdb::Result<String> {
-        self.write(Rows::Lives, |texts| numbers(connection, texts))
+    pub(crate) fn within(&self, connection: &Connection) -> duckdb::Result<Within> {
+        let named = self.named(|texts| numbers(connection, texts))?;
+        Ok(Within { lives: self.of_lives(named.clone()), flow: self.of_flow(named) })
     }
 
-    /// Returns the condition on rows of `delivery_flow` under the alias `l`.
-    ///
-    /// # Errors
-    /// The store cannot be asked.
-    pub(crate) fn of_flow(&self, connection: &Connection) -> duckdb::Result<String> {
-        self.write(Rows::Flow, |texts| numbers(connection, texts))
-    }
-
-    /// Writes the condition; `numbers` gives the numbers of the texts that match.
-    fn write<E>(&self, rows: Rows, numbers: impl Fn(&str) -> Result<String, E>) -> Result<String, E> {
-        let mut parts = Vec::new();
-        match rows {
-            Rows::Lives => {
-                parts.push("NOT l.internal".to_owned());
-                if let Some(since) = self.since {
-                    parts.push(format!("l.first_at >= TIMESTAMPTZ '{since} 00:00:00+00'"));
-                }
-                if let Some(until) = self.until.and_then(|day| day.succ_opt()) {
-                    parts.push(format!("l.first_at < TIMESTAMPTZ '{until} 00:00:00+00'"));
-                }
-                if let Some(gateway) = &self.gateway {
-                    let gateway = quoted(gateway);
-                    parts.push(format!("l.route IN (SELECT route_no FROM delivery_route WHERE gateway = {gateway})"));
-                }
-            }
-            Rows::Flow => {
-                parts.extend(self.since.map(|since| format!("l.day >= DATE '{since}'")));
-                parts.extend(self.until.map(|until| format!("l.day <= DATE '{until}'")));
-                parts.extend(self.gateway.as_ref().map(|gateway| format!("l.gateway::VARCHAR = {}", quoted(gateway))));
-            }
+    fn of_lives(&self, named: Vec<String>) -> String {
+        let mut parts = vec!["NOT l.internal".to_owned()];
+        if let Some(since) = self.since {
+            parts.push(format!("l.first_at >= TIMESTAMPTZ '{since} 00:00:00+00'"));
         }
+        if let Some(until) = self.until.and_then(|day| day.succ_opt()) {
+            parts.push(format!("l.first_at < TIMESTAMPTZ '{until} 00:00:00+00'"));
+        }
+        if let Some(gateway) = &self.gateway {
+            parts.push(format!("l.route IN (SELECT route_no FROM delivery_route WHERE gateway = {})", quoted(gateway)));
+        }
+        parts.extend(named);
+        parts.join(" AND ")
+    }
+
+    fn of_flow(&self, named: Vec<String>) -> String {
+        let mut parts = vec!["true".to_owned()];
+        parts.extend(self.since.map(|since| format!("l.day >= DATE '{since}'")));
+        parts.extend(self.until.map(|until| format!("l.day <= DATE '{until}'")));
+        parts.extend(self.gateway.as_ref().map(|gateway| format!("l.gateway::VARCHAR = {}", quoted(gateway))));
+        parts.extend(named);
+        parts.join(" AND ")
+    }
+
+    /// Returns the conditions on what has a name, which are the same on lives and on the flow; `numbers` gives the numbers of
+    /// the texts that match.
+    fn named<E>(&self, numbers: impl Fn(&str) -> Result<String, E>) -> Result<Vec<String>, E> {
+        let mut parts = Vec::new();
         let any_of = |texts: &[String]| -> String {
             let list: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
             format!("\"text\" IN ({})", list.join(", "))
@@ -91,17 +89,17 @@ impl DeliveryScope {
         if !self.campaigns.is_empty() {
             parts.push(format!("l.campaign IN ({})", numbers(&any_of(&self.campaigns))?));
         }
-        Ok(if parts.is_empty() { "true".to_owned() } else { parts.join(" AND ") })
+        Ok(parts)
     }
 }
 
-/// Whose rows a condition is on.
-#[derive(Clone, Copy, Debug)]
-enum Rows {
-    /// `delivery_life`.
-    Lives,
-    /// `delivery_flow`, which holds no own next hops.
-    Flow,
+/// The lives of a scope, as conditions on rows under the alias `l`.
+#[derive(Clone, Debug)]
+pub(crate) struct Within {
+    /// On `delivery_life`.
+    pub(crate) lives: String,
+    /// On `delivery_flow`, which holds no own next hops.
+    pub(crate) flow: String,
 }
 
 /// Looks up the numbers of the texts that match, as the members of a list.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::figures::{ALL, Groups, Key, Shared, Sums, Within};
+use super::figures::{ALL, Groups, Key, Shared, Sums};
+use super::scope::Within;
 use super::{DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, Outcomes, figures, responses};
 use crate::query::QueryError;
 
@@ -25,7 +26,7 @@ impl DeliveryFlow<'_> {
     pub fn summary(&self, scope: &DeliveryScope, by: DeliveryBy) -> Result<DeliverySummary, QueryError> {
         let connection = self.connection;
         let Some((since, until)) = self.span(scope)? else { return Err(nothing(connection, scope)) };
-        let within = Within { lives: scope.looked_up(connection)?, flow: scope.of_flow(connection)? };
+        let within = scope.within(connection)?;
         let (groups, total) = match key(by) {
             Some(key) => {
                 let groups = figures::groups(connection, &within, key)?;
@@ -57,7 +58,7 @@ impl DeliveryFlow<'_> {
     /// The store cannot be asked.
     pub fn outcomes(&self, scope: &DeliveryScope) -> duckdb::Result<Outcomes> {
         let connection = self.connection;
-        let within = Within { lives: scope.looked_up(connection)?, flow: scope.of_flow(connection)? };
+        let within = scope.within(connection)?;
         Ok(everything(connection, &within)?.outcomes())
     }
 }

@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
-use super::{LogFormat, Options, Reader, Recipients};
+use super::{LogFormat, MEMORY, Options, Reader, Recipients};
 use crate::store::{Access, Store, StoreError, in_transaction};
 pub use judge::{is_judged, judge};
 use messages::Messages;
@@ -22,9 +22,6 @@ use tables::Routes;
 
 /// Attempts that are committed together. Larger commits cost less each; all of one must fit in memory.
 pub const COMMIT: usize = 200_000;
-
-/// Memory that the engine may use while it writes attempts.
-const MEMORY: &str = "SET memory_limit = '300MB'; SET preserve_insertion_order = false";
 
 /// The setting that holds the key of the recipients' hashes.
 const SECRET: &str = "delivery secret";
