@@ -159,7 +159,7 @@ impl RateBy {
         }
     }
 
-    /// The key as rows of `reporter p` have it themselves; `None` where only records have it.
+    /// The key as rows of `report p` (or `reporter p`) have it themselves; `None` where only records have it.
     const fn of_report(self) -> Option<&'static str> {
         match self {
             Self::Domain => Some("p.policy_domain_no"),
@@ -228,25 +228,31 @@ fn grouped(scope: &Scope, by: RateBy, table: &str) -> String {
     let (name, join) = by.named();
     let order = if by.is_time() { "1" } else { "messages DESC, 1" };
     let within = within(scope, table);
+    let sent = scope.of_reports("p.");
+    // A reporter's name as the number of its first report: numbers group faster than names. A join, not a window: only
+    // behind a join does the engine skip the records of other reports.
+    let (first, sent) = match by {
+        RateBy::Reporter => (
+            format!(
+                "first_of AS (SELECT p.reporter, min(p.report_no) AS first_no FROM report p WHERE {sent} GROUP BY 1),
+                 reporter AS (SELECT p.report_no, f.first_no FROM report p
+                    JOIN first_of f ON f.reporter IS NOT DISTINCT FROM p.reporter WHERE {sent}), "
+            ),
+            "reporter p".to_owned(),
+        ),
+        _ => (String::new(), format!("report p WHERE {sent}")),
+    };
     // A report without records was still sent: where reports have the key themselves, they are counted where they are.
     let (reports, all) = match by.of_report() {
         None => (", count(DISTINCT r.report_no) AS reports".to_owned(), "g".to_owned()),
         Some(key) => {
-            let counted = format!("SELECT {key} AS key, count(*) AS reports FROM reporter p GROUP BY 1");
+            let counted = format!("SELECT {key} AS key, count(*) AS reports FROM {sent} GROUP BY 1");
             let both = "SELECT coalesce(g.key, n.key) AS key, coalesce(n.reports, 0) AS reports, g.* EXCLUDE (key)";
             (String::new(), format!("({both} FROM g FULL JOIN ({counted}) n ON g.key IS NOT DISTINCT FROM n.key) g"))
         }
     };
-    // A reporter's name as the number of its first report: numbers group faster than names. A join, not a window: only
-    // behind a join does the engine skip the records of other reports.
-    let sent = scope.of_reports("p.");
-    let reporters = format!(
-        "first_of AS (SELECT p.reporter, min(p.report_no) AS first_no FROM report p WHERE {sent} GROUP BY 1),
-         reporter AS (SELECT p.report_no, p.policy_domain_no, p.report_day, f.first_no
-            FROM report p JOIN first_of f ON f.reporter IS NOT DISTINCT FROM p.reporter WHERE {sent})"
-    );
     format!(
-        "WITH {reporters}, g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.source) AS sources{reports}
+        "WITH {first}g AS (SELECT {key} AS key, {SUMS}, count(DISTINCT r.source) AS sources{reports}
             FROM {table} r {joined} WHERE {within} GROUP BY 1)
          SELECT {name}, g.reports, coalesce(g.messages, 0) AS messages, coalesce(g.dmarc_pass, 0), coalesce(g.dkim_aligned, 0),
              coalesce(g.spf_aligned, 0), coalesce(g.quarantined, 0), coalesce(g.rejected, 0), coalesce(g.sources, 0)
