@@ -55,19 +55,23 @@ fn write_table(table: &Table, width: Option<u16>, colour: bool, out: &mut dyn Wr
     let number = |at: usize| {
         table.rows.iter().filter_map(|row| row.get(at)).find(|c| **c != Cell::Empty).is_some_and(Cell::is_number)
     };
-    let heading = |at: &usize| {
-        let text = table.columns.get(*at).map_or("", |column| &*column.heading);
-        let cell = comfy_table::Cell::new(text).set_alignment(side(number(*at)));
+    let sides: Vec<CellAlignment> = shown.iter().map(|at| side(number(*at))).collect();
+    let headings: Vec<&str> =
+        shown.iter().map(|at| table.columns.get(*at).map_or("", |column| &*column.heading)).collect();
+    let mut rows: Vec<Vec<String>> =
+        table.rows.iter().map(|row| shown.iter().filter_map(|at| row.get(*at)).map(show).collect()).collect();
+    let folds = folds(&headings, &rows, width);
+    laid.set_header(headings.iter().zip(&sides).map(|(text, side)| {
+        let cell = comfy_table::Cell::new(text).set_alignment(*side);
         if colour { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }
-    };
-    laid.set_header(shown.iter().map(heading));
-    let folds = folds(table, &shown, width);
-    for row in &table.rows {
-        let cells = shown.iter().zip(&folds).filter_map(|(at, fold)| row.get(*at).map(|cell| (at, fold, cell)));
-        laid.add_row(cells.map(|(at, fold, cell)| {
-            let text = if *fold == Fold::InWords { breakable(&show(cell)) } else { show(cell) };
-            comfy_table::Cell::new(text).set_alignment(side(number(*at)))
-        }));
+    }));
+    for row in &mut rows {
+        for (text, _) in row.iter_mut().zip(&folds).filter(|(_, fold)| **fold == Fold::InWords) {
+            *text = breakable(text);
+        }
+    }
+    for row in rows {
+        laid.add_row(row.into_iter().zip(&sides).map(|(text, side)| comfy_table::Cell::new(text).set_alignment(*side)));
     }
     for (fold, column) in folds.iter().zip(laid.column_iter_mut()) {
         if *fold == Fold::InWords {
@@ -101,22 +105,18 @@ enum Fold {
 }
 
 /// Names stay in one piece; what is folded is the long text beside them, between its words where they find room.
-fn folds(table: &Table, shown: &[usize], width: Option<u16>) -> Vec<Fold> {
-    let widest = |at: usize, of: fn(&str) -> usize| {
-        let heading = table.columns.get(at).map_or(0, |column| of(&column.heading));
-        table.rows.iter().filter_map(|row| row.get(at)).map(|cell| of(&show(cell))).max().unwrap_or(0).max(heading)
-    };
+fn folds(headings: &[&str], rows: &[Vec<String>], width: Option<u16>) -> Vec<Fold> {
     let whole = |text: &str| text.chars().count();
     let word = |text: &str| text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
-    let kept = |at: usize| {
-        let all = widest(at, whole);
-        if all > UNFOLDED {
-            (true, widest(at, word).max(usize::from(FOLDED)) + PADDING)
-        } else {
-            (false, all + PADDING)
+    let kept = |(at, heading): (usize, &&str)| {
+        let texts = || rows.iter().filter_map(|row| row.get(at)).map(String::as_str).chain([*heading]);
+        let all = texts().map(whole).max().unwrap_or(0);
+        if all <= UNFOLDED {
+            return (false, all + PADDING);
         }
+        (true, texts().map(word).max().unwrap_or(0).max(usize::from(FOLDED)) + PADDING)
     };
-    let kept: Vec<(bool, usize)> = shown.iter().map(|at| kept(*at)).collect();
+    let kept: Vec<(bool, usize)> = headings.iter().enumerate().map(kept).collect();
     let needed: usize = kept.iter().map(|(_, width)| width).sum();
     let fits = width.is_none_or(|width| needed <= usize::from(width));
     let fold = |(folded, width)| match (folded, fits) {
