@@ -9,6 +9,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Write};
@@ -184,18 +186,8 @@ fn import(store: &Path, folder: &Path) -> (Duration, u64) {
     let started = Instant::now();
     let mut child =
         dmarcase(store).arg("import").arg(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    loop {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok());
-        peak = peak.max(now.unwrap_or(0));
-        if child.try_wait().unwrap().is_some() {
-            return (started.elapsed(), peak);
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let (_, peak) = support::peak_of(&mut child);
+    (started.elapsed(), peak)
 }
 
 /// The one value of a statement.

@@ -8,10 +8,12 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{TimeZone, Utc};
 use dmarcase::evidence::{Options, Reader, Recipients, read_path};
@@ -78,18 +80,9 @@ fn import(store: &Path, log: &Path) -> (f64, u64) {
     command.args(["--no-progress", "--db"]).arg(store).args(["delivery", "import"]).arg(log).stdout(Stdio::null());
     let started = Instant::now();
     let mut child = command.spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    loop {
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success());
-            return (started.elapsed().as_secs_f64(), peak / 1024);
-        }
-        let told = fs::read_to_string(&status).unwrap_or_default();
-        let high = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = peak.max(high.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let (ended, peak) = support::peak_of(&mut child);
+    assert!(ended.success());
+    (started.elapsed().as_secs_f64(), peak / 1024)
 }
 
 fn pflogsumm(path: &Path) -> Option<f64> {

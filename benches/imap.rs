@@ -12,6 +12,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+mod support;
+
 #[path = "../tests/support/delay_proxy.rs"]
 mod delay_proxy;
 #[path = "../tests/support/dovecot.rs"]
@@ -159,19 +161,9 @@ fn fetch(server: &Dovecot, port: u16, store: &Path) -> u64 {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    loop {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok());
-        peak = peak.max(now.unwrap_or(0));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
-            return peak;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let (ended, peak) = support::peak_of(&mut child);
+    assert!(ended.success());
+    peak
 }
 
 /// Downloads every mail and throws it away.

@@ -10,6 +10,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+mod support;
+
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -93,19 +95,9 @@ fn import(store: &Path, mails: &Path) -> u64 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dmarcase"));
     command.args(["--no-progress", "--db"]).arg(store).arg("import").arg(mails);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    loop {
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success());
-            return peak;
-        }
-        let told = fs::read_to_string(&status).unwrap_or_default();
-        let high = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let high = high.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
-        peak = peak.max(high.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let (ended, peak) = support::peak_of(&mut child);
+    assert!(ended.success());
+    peak
 }
 
 /// Reads, decodes, inflates and tokenises everything on every core, and keeps nothing.
