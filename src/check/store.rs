@@ -3,14 +3,14 @@
 use duckdb::{Connection, params};
 
 use super::Checked;
-use crate::store::in_transaction;
+use crate::store::{Store, in_transaction};
 
 /// Keeps every finding of a check.
 ///
 /// # Errors
 /// The store cannot be written; nothing of the check is kept then.
-pub fn remember(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {
-    in_transaction(connection, || write(connection, checked))
+pub fn remember(store: &Store, checked: &Checked) -> duckdb::Result<()> {
+    in_transaction(store, || write(store.connection(), checked))
 }
 
 fn write(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {

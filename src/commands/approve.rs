@@ -132,7 +132,7 @@ fn reattribute(
     if !remember_senders(store.connection(), as_of)? {
         return Ok(None);
     }
-    attribute(store.connection(), &config, as_of)?;
+    attribute(&store, &config, as_of)?;
     Ok(Some(taken_over(store.connection(), sender, as_of)?))
 }
 

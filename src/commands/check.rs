@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     if !args.no_store {
         if context.db.exists() {
             let store = Store::open(&context.db, Access::Write, context.wait)?;
-            remember(store.connection(), &found).context("keeping the findings")?;
+            remember(&store, &found).context("keeping the findings")?;
         } else {
             tracing::warn!("there is no store at {}: the findings are not kept", context.db.display());
         }

@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &EnrichArgs) -> anyhow::Result<Exit> 
             found.push(Enriched { source: one.source, named, place });
         }
         let store = Store::open(&context.db, Access::Write, context.wait)?;
-        keep(store.connection(), &found, started_at).context("keeping what was found")?;
+        keep(&store, &found, started_at).context("keeping what was found")?;
         drop(store);
         bar.inc(batch.len() as u64);
     }

@@ -139,7 +139,7 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     drop(line);
     let (counts, store) = done?;
     if counts.reports_stored > 0 {
-        senders::attribute(store.connection(), &context.config, context.today)?;
+        senders::attribute(&store, &context.config, context.today)?;
     }
     drop(store);
     context.answer(&ImportAnswer::new(&counts, started.elapsed().as_secs_f64()))?;

@@ -134,7 +134,7 @@ impl Context {
     /// Like [`Context::read`], or the attribution cannot be written.
     pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
         let current = |store: &Store| Ok(crate::senders::is_current(store.connection(), &self.config, as_of)?);
-        let again = |store: &Store| Ok(crate::senders::attribute(store.connection(), &self.config, as_of).map(drop)?);
+        let again = |store: &Store| Ok(crate::senders::attribute(store, &self.config, as_of).map(drop)?);
         self.read_mended("attributing sources to senders", current, again)
     }
 

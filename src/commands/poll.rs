@@ -79,7 +79,7 @@ impl Cycle<'_> {
         let counts = counts?;
         if counts.reports_stored > 0 {
             let store = Store::open(self.db, Access::Write, self.wait)?;
-            senders::attribute(store.connection(), self.config, Utc::now().date_naive())?;
+            senders::attribute(&store, self.config, Utc::now().date_naive())?;
         }
         Ok(Cycled { counts, polls })
     }

@@ -5,7 +5,7 @@ use duckdb::{Connection, params};
 
 use super::{Enriched, Named, Waiting};
 use crate::senders::{self, AttributeError};
-use crate::store::in_transaction;
+use crate::store::{Store, in_transaction};
 
 // Heaviest first: the messages of a source over all reports.
 const WAITING: &str = "
@@ -67,8 +67,8 @@ const RENAMED: &str = "
 ///
 /// # Errors
 /// The store cannot be written; nothing of the batch is kept then.
-pub fn keep(connection: &Connection, batch: &[Enriched], at: DateTime<Utc>) -> Result<(), AttributeError> {
-    in_transaction(connection, || write(connection, batch, at))
+pub fn keep(store: &Store, batch: &[Enriched], at: DateTime<Utc>) -> Result<(), AttributeError> {
+    in_transaction(store, || write(store.connection(), batch, at))
 }
 
 fn write(connection: &Connection, batch: &[Enriched], at: DateTime<Utc>) -> Result<(), AttributeError> {

@@ -15,7 +15,7 @@ use super::networks::sortable;
 use super::numbering::Senders;
 use super::rules::Rules;
 use crate::config::Config;
-use crate::store::in_transaction;
+use crate::store::{Store, in_transaction};
 
 /// Raised when the way of attributing changes, so that stores are looked at again.
 const METHOD: u32 = 1;
@@ -119,8 +119,8 @@ pub fn forget(connection: &Connection) -> Result<(), AttributeError> {
 ///
 /// # Errors
 /// Where the store cannot be read or written.
-pub fn attribute(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
-    in_transaction(connection, || attribute_all(connection, config, as_of))
+pub fn attribute(store: &Store, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
+    in_transaction(store, || attribute_all(store.connection(), config, as_of))
 }
 
 fn attribute_all(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {

@@ -58,12 +58,32 @@ pub enum StoreError {
         /// What was found.
         text: String,
     },
+    /// The process that wrote the store last was killed inside a checkpoint, and this one cannot put the store right.
+    #[error(
+        "the process that wrote the store {path} last was killed while it wrote, and {path}.undo cannot be put back: {text}; run `dmarcase status` once as a user who may write both files"
+    )]
+    Unsettled {
+        /// The store.
+        path: PathBuf,
+        /// What the system says.
+        text: String,
+    },
     /// A folder for the store cannot be made, or the file cannot be opened.
     #[error("cannot open the store {path}: {text}")]
     Unopened {
         /// The store.
         path: PathBuf,
         /// What the system says.
+        text: String,
+    },
+    /// The file is damaged: the engine's checksums say so.
+    #[error(
+        "the store {path} is damaged: {text}; keep the file aside, and import or fetch the same mail into a new store: each report is stored once"
+    )]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What DuckDB says.
         text: String,
     },
     /// A batch could not be written; nothing of it is in the store.

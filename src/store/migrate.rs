@@ -35,7 +35,11 @@ fn known() -> u32 {
 
 /// Checks that a reader understands the store.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found = version(connection).map_err(|_| foreign(path))?;
+    let found = match version(connection) {
+        Ok(found) => found,
+        Err(_) if is_empty(connection)? => return Err(StoreError::Absent { path: path.to_owned() }),
+        Err(_) => return Err(foreign(path)),
+    };
     match found.cmp(&known()) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(StoreError::Newer { path: path.to_owned(), found, known: known() }),

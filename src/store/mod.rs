@@ -2,6 +2,7 @@
 
 mod batch;
 mod columns;
+mod create;
 mod dimensions;
 mod error;
 mod ledger;
@@ -12,6 +13,7 @@ mod records;
 mod retry;
 mod transaction;
 mod turn;
+mod undo;
 mod write;
 
 pub use batch::{Batch, Counts, DocumentRead, Found, MailboxPosition, Outcome, ReadItem};

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use duckdb::{AccessMode, Config, Connection};
 
+use super::create::create;
 use super::turn::Turn;
+use super::undo::{Settled, Undo, settle};
 use super::{StoreError, migrate};
 
 /// What a command wants to do with the store.
@@ -20,14 +22,24 @@ pub enum Access {
 /// An open store. Closing it (dropping) gives the lock back.
 #[derive(Debug)]
 pub struct Store {
-    // Before the turn: the file is closed before the next one gets it.
+    // In this order: the engine closes the file, then its other handle is closed, then the next one gets its turn.
     connection: Connection,
     path: PathBuf,
+    undo: Option<Undo>,
     _turn: Turn,
 }
 
 /// Memory that the engine may use while it writes; a batch needs far less.
 const WRITE_MEMORY: &str = "160MB";
+
+/// A commit of more than this goes straight into the file, not through the log first.
+const DIRECT: &str = "256KB";
+
+/// A size that no log reaches.
+const NEVER: &str = "1TB";
+
+/// What the engine says where another process has the file.
+const BUSY: &str = "Could not set lock on file";
 
 impl Store {
     /// Opens the store, waiting up to `wait` for other processes to let go of it. A writer makes the file where there
@@ -38,8 +50,8 @@ impl Store {
     pub fn open(path: &Path, access: Access, wait: Duration) -> Result<Self, StoreError> {
         match access {
             Access::Read if !path.exists() => return Err(StoreError::Absent { path: path.to_owned() }),
-            Access::Write => make_folder(path)?,
-            Access::Read => {}
+            Access::Write if !path.exists() => create(path)?,
+            Access::Read | Access::Write => {}
         }
         let started = Instant::now();
         let Some(turn) = Turn::take(path, access, wait) else {
@@ -50,10 +62,14 @@ impl Store {
         // Sessions differ in their time zone, answers must not. An engine without ICU (DuckDB's source package has none) knows
         // no zones and takes UTC anyway; so no statement of ours may need ICU.
         connection.execute_batch("SET TimeZone = 'UTC'").ok();
-        let mut store = Self { connection, path: path.to_owned(), _turn: turn };
+        let mut store = Self { connection, path: path.to_owned(), undo: None, _turn: turn };
         match access {
             Access::Read => migrate::check(&store.connection, path)?,
-            Access::Write => migrate::upgrade(&mut store.connection, path)?,
+            Access::Write => {
+                let undo = Undo::new(path);
+                store.undo = Some(undo.map_err(|error| unopened(path, error.to_string()))?);
+                migrate::upgrade(&mut store.connection, path)?;
+            }
         }
         Ok(store)
     }
@@ -61,6 +77,24 @@ impl Store {
     /// Returns the connection. A transaction on it must be ended by its beginner.
     pub const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Ends the transaction under way, and takes what it wrote into the file at once where that saves the detour through the
+    /// log.
+    ///
+    /// # Errors
+    /// Whatever the engine says; nothing of the transaction is kept then.
+    pub(super) fn commit(&self) -> duckdb::Result<()> {
+        let undo = self.undo.as_ref().filter(|undo| undo.save(&self.connection).is_ok());
+        // Without a copy the log takes it, which is slower and as safe.
+        let Some(undo) = undo else { return self.connection.execute_batch("COMMIT") };
+        self.connection.execute_batch(&format!("SET checkpoint_threshold = '{DIRECT}'"))?;
+        let done = self.connection.execute_batch("COMMIT");
+        self.connection.execute_batch(&format!("SET checkpoint_threshold = '{NEVER}'")).ok();
+        if done.is_ok() {
+            undo.discard();
+        }
+        done
     }
 
     /// Returns the path of the file.
@@ -94,11 +128,14 @@ impl Store {
     }
 }
 
-fn make_folder(path: &Path) -> Result<(), StoreError> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .map_err(|error| StoreError::Unopened { path: path.to_owned(), text: error.to_string() }),
-        _ => Ok(()),
+impl Drop for Store {
+    /// Takes what is in the log into the file, so that one file is the store. Where that fails, the log stays and holds it.
+    fn drop(&mut self) {
+        let Some(undo) = &self.undo else { return };
+        let log = std::fs::metadata(self.path.with_added_extension("wal")).map_or(0, |meta| meta.len());
+        if log > 0 && undo.save(&self.connection).is_ok() && self.connection.execute_batch("CHECKPOINT").is_ok() {
+            undo.discard();
+        }
     }
 }
 
@@ -107,11 +144,15 @@ fn connect(path: &Path, access: Access, wait: Duration) -> Result<Connection, St
     let started = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
-        let text = match settings(access).and_then(|config| Connection::open_with_flags(path, config)) {
-            Ok(connection) => return Ok(connection),
-            Err(error) => error.to_string(),
+        let text = match settle(path) {
+            Ok(Settled::Whole) => match open(path, access) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error.to_string(),
+            },
+            Ok(Settled::Busy) => BUSY.to_owned(),
+            Err(error) => return Err(StoreError::Unsettled { path: path.to_owned(), text: error.to_string() }),
         };
-        if !text.contains("Could not set lock on file") {
+        if !text.contains(BUSY) {
             return Err(unopened(path, text));
         }
         let left = wait.saturating_sub(started.elapsed());
@@ -123,13 +164,16 @@ fn connect(path: &Path, access: Access, wait: Duration) -> Result<Connection, St
     }
 }
 
-fn settings(access: Access) -> duckdb::Result<Config> {
+fn open(path: &Path, access: Access) -> duckdb::Result<Connection> {
     let config = Config::default().enable_autoload_extension(false)?;
     match access {
-        Access::Read => config.access_mode(AccessMode::ReadOnly),
-        // A commit of more than this goes straight into the file, not through the log first.
+        Access::Read => Connection::open_with_flags(path, config.access_mode(AccessMode::ReadOnly)?),
+        // Checkpoints only where a copy of what they write over was made: `Store::commit` and the end.
         Access::Write => {
-            config.access_mode(AccessMode::ReadWrite)?.max_memory(WRITE_MEMORY)?.with("checkpoint_threshold", "256KB")
+            let config = config.access_mode(AccessMode::ReadWrite)?.max_memory(WRITE_MEMORY)?;
+            let connection = Connection::open_with_flags(path, config.with("checkpoint_threshold", NEVER)?)?;
+            connection.execute_batch("PRAGMA disable_checkpoint_on_shutdown")?;
+            Ok(connection)
         }
     }
 }
@@ -138,6 +182,9 @@ fn unopened(path: &Path, text: String) -> StoreError {
     let path = path.to_owned();
     if text.contains("not a valid DuckDB database file") {
         return StoreError::Foreign { path, text: "it is not a DuckDB file; name another with --db".to_owned() };
+    }
+    if text.contains("Corrupt database file") {
+        return StoreError::Damaged { path, text };
     }
     StoreError::Unopened { path, text }
 }

@@ -1,18 +1,16 @@
 //! One transaction around some work.
 
-use duckdb::Connection;
+use super::Store;
 
-/// Runs work in one transaction: all of it is kept, or nothing.
+/// Runs work on the store's connection in one transaction: all of it is kept, or nothing.
 ///
 /// # Errors
 /// The first thing that failed: the work, or its commit.
-pub fn in_transaction<T, E: From<duckdb::Error>>(
-    connection: &Connection,
-    work: impl FnOnce() -> Result<T, E>,
-) -> Result<T, E> {
+pub fn in_transaction<T, E: From<duckdb::Error>>(store: &Store, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let connection = store.connection();
     connection.execute_batch("BEGIN")?;
     let done = work().and_then(|done| {
-        connection.execute_batch("COMMIT")?;
+        store.commit()?;
         Ok(done)
     });
     if done.is_err() {

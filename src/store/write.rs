@@ -111,7 +111,7 @@ impl Writer {
         let Some(Transaction { store, counts, told, .. }) = self.open.take() else { return Ok(Vec::new()) };
         let connection = store.connection();
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
-        let committed = update_run(connection, self.run_no, &counts).and_then(|()| connection.execute_batch("COMMIT"));
+        let committed = update_run(connection, self.run_no, &counts).and_then(|()| store.commit());
         if let Err(error) = committed {
             // A failed COMMIT has rolled back already; the first error is the one to tell.
             connection.execute_batch("ROLLBACK").ok();

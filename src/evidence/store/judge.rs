@@ -39,7 +39,7 @@ pub fn judge(store: &Store, gateways: &Gateways) -> Result<(), StoreError> {
     };
     connection
         .execute_batch(MEMORY)
-        .and_then(|()| in_transaction(connection, work))
+        .and_then(|()| in_transaction(store, work))
         .map_err(StoreError::query("judging the evidence by the gateways"))
 }
 

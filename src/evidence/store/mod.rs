@@ -138,7 +138,7 @@ impl DeliveryWriter {
         let connection = store.connection();
         let failed = unwritten(&self.path);
         connection.execute_batch(MEMORY).map_err(&failed)?;
-        in_transaction(connection, || self.write(connection, reader, batches)).map_err(failed)
+        in_transaction(&store, || self.write(connection, reader, batches)).map_err(failed)
     }
 
     /// Writes the last tables, what became of each file, and the end of the run.
@@ -151,7 +151,7 @@ impl DeliveryWriter {
         let failed = unwritten(&self.path);
         connection.execute_batch(MEMORY).map_err(&failed)?;
         let zone = reader.options.zone.to_string();
-        let written = in_transaction(connection, || {
+        let written = in_transaction(&store, || {
             let changed = self.routes.settle(connection)?;
             lives::again_for_routes(connection, &changed)?;
             for file in files {

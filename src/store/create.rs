@@ -1,0 +1,39 @@
+//! Making a store where there is none: whole, or not at all.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::SystemTime;
+
+use duckdb::Connection;
+
+use super::{StoreError, migrate};
+
+/// Makes a store with its schema, unless another process makes one meanwhile. It grows under a name of its own, so that a process
+/// killed here leaves no half a store.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
+    let failed = |text: String| StoreError::Unopened { path: path.to_owned(), text };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let new = path.with_added_extension(format!("{}-{now}.new", std::process::id()));
+    let made = make(&new, path).and_then(|()| match std::fs::hard_link(&new, path) {
+        // The other process's store is as good.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
+            // A file system without links.
+            std::fs::rename(&new, path).map_err(|error| failed(error.to_string()))
+        }
+        _ => Ok(()),
+    });
+    std::fs::remove_file(&new).ok();
+    std::fs::remove_file(new.with_added_extension("wal")).ok();
+    made
+}
+
+fn make(new: &Path, path: &Path) -> Result<(), StoreError> {
+    let failed = |error: duckdb::Error| StoreError::Unopened { path: path.to_owned(), text: error.to_string() };
+    let mut connection = Connection::open(new).map_err(failed)?;
+    migrate::upgrade(&mut connection, path)?;
+    // Into the file itself; nothing of it may lie in the log.
+    connection.execute_batch("CHECKPOINT").map_err(failed)
+}
