@@ -7,10 +7,11 @@ WITH named_reason AS (
 ),
 relay AS (
     -- Sources that relay mail whose signature survives.
-    SELECT DISTINCT source FROM flow WHERE dkim_aligned AND NOT coalesce(spf_aligned, false) AND own_dkim = 'pass'
+    SELECT DISTINCT source FROM flow_source
+    WHERE stream IN (SELECT stream FROM flow WHERE dkim_aligned AND NOT coalesce(spf_aligned, false) AND own_dkim = 'pass')
 ),
 own_host AS (
-    SELECT DISTINCT source FROM flow WHERE spf_aligned
+    SELECT DISTINCT source FROM flow_source WHERE spf_aligned
 ),
 sums AS (
     SELECT f.sender_key,
@@ -30,9 +31,9 @@ sums AS (
         coalesce(sum(f.messages) FILTER (WHERE n.forwarded), 0)::UBIGINT AS forwarded,
         coalesce(sum(f.messages) FILTER (WHERE n.listed), 0)::UBIGINT AS listed,
         min(f.first_day) AS first_day, max(f.last_day) AS last_day, sum(f.records)::UBIGINT AS records,
-        arg_max(f.evidence_at, f.messages) AS evidence_at,
+        arg_max(f.evidence_at, f.heaviest) AS evidence_at,
         -- Where the evidence's words stand, of what has a name: joined by equality alone, or the join is a nested loop.
-        CASE WHEN f.sender_key >= 0 THEN arg_max(f.evidence_at, f.messages) END AS named_at,
+        CASE WHEN f.sender_key >= 0 THEN arg_max(f.evidence_at, f.heaviest) END AS named_at,
         list_sort(list_distinct(list(f.header_from))) AS header_from,
         list_sort(list_distinct(list(f.policy_domain))) AS policy_domain
     FROM flow f LEFT JOIN named_reason n ON n.reason_no = f.reason
@@ -45,7 +46,7 @@ sources AS (
         coalesce(bool_or(r.source IS NOT NULL), false) AS relays,
         coalesce(bool_or(o.source IS NOT NULL), false) AS own_host,
         any_value(s.source_ip) AS source_ip
-    FROM (SELECT DISTINCT sender_key, source FROM flow WHERE source IS NOT NULL) p
+    FROM (SELECT DISTINCT sender_key, source FROM flow_source WHERE source IS NOT NULL) p
     JOIN source s ON s.source_no = p.source
     LEFT JOIN relay r ON r.source = p.source
     LEFT JOIN own_host o ON o.source = p.source

@@ -5,7 +5,7 @@ WITH own AS (
         s.dkim_known, s.dkim_known AND CASE WHEN p.strict_dkim THEN s.dkim_strict ELSE s.dkim_relaxed END AS dkim,
         s.spf_known, s.spf_known AND CASE WHEN p.strict_spf THEN s.spf_strict ELSE s.spf_relaxed END AS spf,
         f.policy_domain
-    FROM flow f
+    FROM flow_source f
     JOIN sim_own USING (policy_domain, sender_key)
     JOIN sim_policy p ON p.policy_domain = f.policy_domain
     JOIN sim_stream s ON s.stream = f.stream

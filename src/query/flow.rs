@@ -1,4 +1,5 @@
-//! The one scan of the records behind senders, gaps and simulate: a temporary table `flow` that they all sum from.
+//! The one scan of the records behind senders, gaps and simulate: temporary tables that they all sum from. `flow_source` has a
+//! row for each stream and source, `flow` one for each sender and stream.
 
 use duckdb::Connection;
 
@@ -7,7 +8,7 @@ use super::{QueryError, Scope};
 
 const FLOW: &str = include_str!("../../schemas/query/flow.sql");
 
-/// Makes the temporary table `flow` for the records of a scope.
+/// Makes the temporary tables for the records of a scope.
 ///
 /// # Errors
 /// The store cannot be asked.

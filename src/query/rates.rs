@@ -200,10 +200,10 @@ impl Mail<'_> {
     /// The store cannot be asked.
     pub fn rates(&self) -> Result<[Rates; 3], QueryError> {
         let Self { connection, scope, .. } = self;
-        let total = total(connection, scope, "flow")?;
+        let total = total(connection, scope, "flow_source")?;
         // The flow tells neither days nor reporters apart.
         let by = |by, table| rows(connection, scope, by, table, total.clone());
-        Ok([by(RateBy::Domain, "flow")?, by(RateBy::Reporter, "record")?, by(RateBy::Week, "record")?])
+        Ok([by(RateBy::Domain, "flow_source")?, by(RateBy::Reporter, "record")?, by(RateBy::Week, "record")?])
     }
 }
 
@@ -219,7 +219,7 @@ fn rows(connection: &Connection, scope: &Scope, by: RateBy, table: &str, total: 
 
 /// The condition on the rows of a table; the flow is of the scope already.
 fn within(scope: &Scope, table: &str) -> String {
-    if table == "flow" { "true".to_owned() } else { scope.of_records("r.") }
+    if table == "flow_source" { "true".to_owned() } else { scope.of_records("r.") }
 }
 
 /// Returns the statement behind the rows.

@@ -6,12 +6,26 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use duckdb::Connection;
-use duckdb::arrow::array::{BooleanArray, UInt32Array, UInt64Array};
+use duckdb::arrow::array::{BooleanArray, UInt8Array, UInt32Array, UInt64Array};
 use rustc_hash::FxHashMap;
 
 use super::columns::key_of;
 use super::{Columns, StoreError};
 use crate::parse::{DkimResult, Reason, Results, SpfResult, org_domain};
+
+/// What a stream is: the header from and the results, the policy, and what the receiver made of them. Domains, results and
+/// reasons by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stream {
+    pub(super) header_from: Option<u32>,
+    pub(super) auth: u32,
+    pub(super) policy_domain: Option<u32>,
+    pub(super) policy: Option<u8>,
+    pub(super) disposition: Option<u8>,
+    pub(super) dkim_aligned: Option<bool>,
+    pub(super) spf_aligned: Option<bool>,
+    pub(super) reason: Option<u32>,
+}
 
 /// The numbers of one distinct [`Results`] in this store.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +35,6 @@ pub(super) struct ResultNumbers {
     pub(super) envelope_to: Option<u32>,
     pub(super) auth: u32,
     pub(super) reason: Option<u32>,
-    pub(super) stream: u32,
 }
 
 /// Every dimension table: what is numbered already, and the rows that the next commit must add.
@@ -31,7 +44,7 @@ pub(super) struct Dimensions {
     sources: FxHashMap<IpAddr, u32>,
     auths: FxHashMap<u128, u32>,
     reasons: FxHashMap<u128, u32>,
-    streams: FxHashMap<(Option<u32>, u32), u32>,
+    streams: FxHashMap<Stream, u32>,
     results: FxHashMap<u128, ResultNumbers>,
     new: New,
 }
@@ -43,8 +56,12 @@ struct New {
     sources: Vec<(u32, IpAddr)>,
     auths: Vec<(u32, u128, Arc<Results>)>,
     reasons: Vec<(u32, u128, Arc<Results>)>,
-    streams: Vec<(u32, Option<u32>, u32)>,
+    streams: Vec<(u32, Stream)>,
 }
+
+const STREAMS: &str = "
+    SELECT stream_no, header_from, auth, policy_domain, policy, disposition, dkim_aligned, spf_aligned, reason
+    FROM stream WHERE stream_no >= ?";
 
 impl Dimensions {
     /// Reads the rows that other writers have added since.
@@ -85,8 +102,18 @@ impl Dimensions {
             Ok(())
         })?;
         let known = self.streams.len();
-        each("SELECT stream_no, header_from, auth FROM stream WHERE stream_no >= ?", known, &mut |row| {
-            self.streams.insert((row.get(1)?, row.get(2)?), row.get(0)?);
+        each(STREAMS, known, &mut |row| {
+            let stream = Stream {
+                header_from: row.get(1)?,
+                auth: row.get(2)?,
+                policy_domain: row.get(3)?,
+                policy: row.get(4)?,
+                disposition: row.get(5)?,
+                dkim_aligned: row.get(6)?,
+                spf_aligned: row.get(7)?,
+                reason: row.get(8)?,
+            };
+            self.streams.insert(stream, row.get(0)?);
             Ok(())
         })
     }
@@ -119,14 +146,12 @@ impl Dimensions {
             return Ok(*numbers);
         }
         let header_from = results.header_from.as_ref().map(|name| self.domain(name)).transpose()?;
-        let auth = self.auth(results)?;
         let numbers = ResultNumbers {
             header_from,
             envelope_from: results.envelope_from.as_ref().map(|name| self.domain(name)).transpose()?,
             envelope_to: results.envelope_to.as_ref().map(|name| self.domain(name)).transpose()?,
-            auth,
+            auth: self.auth(results)?,
             reason: self.reason(results)?,
-            stream: self.stream(header_from, auth)?,
         };
         self.results.insert(results.key, numbers);
         Ok(numbers)
@@ -157,13 +182,14 @@ impl Dimensions {
         Ok(Some(number))
     }
 
-    fn stream(&mut self, header_from: Option<u32>, auth: u32) -> Result<u32, StoreError> {
-        if let Some(number) = self.streams.get(&(header_from, auth)) {
+    /// Returns the number of a stream.
+    pub(super) fn stream(&mut self, stream: Stream) -> Result<u32, StoreError> {
+        if let Some(number) = self.streams.get(&stream) {
             return Ok(*number);
         }
         let number = next(self.streams.len(), "stream")?;
-        self.streams.insert((header_from, auth), number);
-        self.new.streams.push((number, header_from, auth));
+        self.streams.insert(stream, number);
+        self.new.streams.push((number, stream));
         Ok(number)
     }
 
@@ -174,13 +200,24 @@ impl Dimensions {
         append_sources(connection, &new.sources)?;
         append_auths(connection, &new.auths)?;
         append_reasons(connection, &new.reasons)?;
-        let mut columns = Columns::new();
-        columns
-            .push("stream_no", UInt32Array::from_iter_values(new.streams.iter().map(|s| s.0)))
-            .push("header_from", UInt32Array::from_iter(new.streams.iter().map(|s| s.1)))
-            .push("auth", UInt32Array::from_iter_values(new.streams.iter().map(|s| s.2)));
-        columns.append(connection, "stream")
+        append_streams(connection, &new.streams)
     }
+}
+
+fn append_streams(connection: &Connection, new: &[(u32, Stream)]) -> duckdb::Result<()> {
+    let streams = || new.iter().map(|(_, stream)| stream);
+    let mut columns = Columns::new();
+    columns
+        .push("stream_no", UInt32Array::from_iter_values(new.iter().map(|(number, _)| *number)))
+        .push("header_from", UInt32Array::from_iter(streams().map(|s| s.header_from)))
+        .push("auth", UInt32Array::from_iter_values(streams().map(|s| s.auth)))
+        .push("policy_domain", UInt32Array::from_iter(streams().map(|s| s.policy_domain)))
+        .push("policy", UInt8Array::from_iter(streams().map(|s| s.policy)))
+        .push("disposition", UInt8Array::from_iter(streams().map(|s| s.disposition)))
+        .push("dkim_aligned", BooleanArray::from_iter(streams().map(|s| s.dkim_aligned)))
+        .push("spf_aligned", BooleanArray::from_iter(streams().map(|s| s.spf_aligned)))
+        .push("reason", UInt32Array::from_iter(streams().map(|s| s.reason)));
+    columns.append(connection, "stream")
 }
 
 fn append_domains(connection: &Connection, new: &[(u32, Arc<str>)]) -> duckdb::Result<()> {

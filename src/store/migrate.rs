@@ -11,6 +11,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("base", include_str!("../../schemas/store/0001_base.sql")),
     ("delivery", include_str!("../../schemas/store/0002_delivery.sql")),
     ("findings", include_str!("../../schemas/store/0003_findings.sql")),
+    ("stream", include_str!("../../schemas/store/0004_stream.sql")),
 ];
 
 /// The views, re-created when this text changes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use duckdb::Connection;
 use duckdb::arrow::array::{BooleanArray, Int64Array, UInt8Array, UInt32Array};
 
-use super::dimensions::{Dimensions, ResultNumbers};
+use super::dimensions::{Dimensions, ResultNumbers, Stream};
 use super::{Columns, StoreError};
 use crate::parse::{Policy, PolicyWord, Record, Report, Results, org_domain};
 
@@ -63,7 +63,8 @@ struct RecordColumns {
 struct Shared<'a> {
     results: &'a Results,
     numbers: ResultNumbers,
-    policy: Option<u8>,
+    stream: Stream,
+    stream_no: u32,
     dkim_recomputed: bool,
     spf_recomputed: bool,
     dkim_raw_pass: bool,
@@ -92,14 +93,14 @@ impl<'a> Rows<'a> {
         let shared = report
             .results
             .iter()
-            .map(|results| Shared::of(results, dimensions, &report.policy))
+            .map(|results| Shared::of(results, dimensions, &report.policy, domain_no))
             .collect::<Result<Vec<_>, _>>()?;
         let (messages, dmarc_pass) = (report.messages(), report.pass_messages());
         let count = u32::try_from(report.records.len()).map_err(|_| StoreError::Full { table: "record" })?;
         for (record_no, record) in (1..).zip(&report.records) {
             let Some(shared) = shared.get(record.results as usize) else { continue };
             let source = record.source.map(|ip| dimensions.source(ip)).transpose()?;
-            self.records.push((report_no, record_no), (domain_no, day), record, source, shared);
+            self.records.push((report_no, record_no), day, record, source, shared);
         }
         let places = report.warnings.iter().map(|w| place(w.line, w.column)).collect();
         self.reports.push(ReportRow {
@@ -126,13 +127,30 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn of(results: &'a Arc<Results>, dimensions: &mut Dimensions, policy: &Policy) -> Result<Self, StoreError> {
+    fn of(
+        results: &'a Arc<Results>,
+        dimensions: &mut Dimensions,
+        policy: &Policy,
+        policy_domain: Option<u32>,
+    ) -> Result<Self, StoreError> {
         // RFC 7489 section 6.3: without sp, p is the policy of subdomains too.
         let subdomain = results.header_from.is_some() && results.header_from != policy.domain;
         let word = if subdomain { policy.sp.or(policy.p) } else { policy.p };
-        Ok(Self {
-            numbers: dimensions.results(results)?,
+        let numbers = dimensions.results(results)?;
+        let stream = Stream {
+            header_from: numbers.header_from,
+            auth: numbers.auth,
+            policy_domain,
             policy: word.map(PolicyWord::number),
+            disposition: results.disposition.map(|word| word.number()),
+            dkim_aligned: results.dkim_aligned,
+            spf_aligned: results.spf_aligned,
+            reason: numbers.reason,
+        };
+        Ok(Self {
+            numbers,
+            stream,
+            stream_no: dimensions.stream(stream)?,
             dkim_recomputed: results.dkim_recomputed(policy.adkim),
             spf_recomputed: results.spf_recomputed(policy.aspf),
             dkim_raw_pass: results.dkim_raw_pass(),
@@ -146,33 +164,33 @@ impl RecordColumns {
     fn push(
         &mut self,
         (report_no, record_no): (u32, u32),
-        (policy_domain, day): (Option<u32>, Option<i32>),
+        day: Option<i32>,
         record: &Record,
         source: Option<u32>,
         shared: &Shared<'_>,
     ) {
-        let Shared { results, numbers, .. } = shared;
+        let Shared { results, numbers, stream, .. } = shared;
         self.report_no.push(report_no);
         self.record_no.push(record_no);
-        self.policy_domain.push(policy_domain);
+        self.policy_domain.push(stream.policy_domain);
         self.report_day.push(day);
         self.source.push(source);
         self.messages.push(record.messages.and_then(|n| i64::try_from(n).ok()));
-        self.policy.push(shared.policy);
-        self.disposition.push(results.disposition.map(|word| word.number()));
-        self.dkim_aligned.push(results.dkim_aligned);
-        self.spf_aligned.push(results.spf_aligned);
+        self.policy.push(stream.policy);
+        self.disposition.push(stream.disposition);
+        self.dkim_aligned.push(stream.dkim_aligned);
+        self.spf_aligned.push(stream.spf_aligned);
         self.dmarc_pass.push(results.dmarc_pass());
         self.dkim_raw_pass.push(shared.dkim_raw_pass);
         self.spf_raw_pass.push(shared.spf_raw_pass);
         self.dkim_recomputed.push(shared.dkim_recomputed);
         self.spf_recomputed.push(shared.spf_recomputed);
-        self.header_from.push(numbers.header_from);
+        self.header_from.push(stream.header_from);
         self.envelope_from.push(numbers.envelope_from);
         self.envelope_to.push(numbers.envelope_to);
-        self.auth.push(numbers.auth);
-        self.reason.push(numbers.reason);
-        self.stream.push(numbers.stream);
+        self.auth.push(stream.auth);
+        self.reason.push(stream.reason);
+        self.stream.push(shared.stream_no);
     }
 
     fn append(self, connection: &Connection) -> duckdb::Result<()> {

@@ -25,7 +25,7 @@ GROUP BY policy_domain, sender_key HAVING failing + spf + dkim > 0";
 
 const SPF_ALONE: &str = "
 SELECT policy_domain, any_value(sender_key), sum(messages)::UBIGINT AS all_messages
-FROM flow WHERE source IS NOT NULL
+FROM flow_source WHERE source IS NOT NULL
 GROUP BY policy_domain, header_from, source
 HAVING coalesce(sum(messages) FILTER (WHERE spf_aligned), 0) > 0
     AND coalesce(sum(messages) FILTER (WHERE dkim_aligned), 0) = 0";

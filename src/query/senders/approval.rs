@@ -43,13 +43,13 @@ SELECT DISTINCT evidence FROM (
 const BEFORE: &str = "
 CREATE OR REPLACE TEMP TABLE before AS
 SELECT DISTINCT f.stream, f.source, coalesce(n.name, s.source_ip, 'unreadable source') AS name, coalesce(n.status, 'unknown') AS status
-FROM flow f
+FROM flow_source f
 LEFT JOIN sender n ON n.sender_no = f.sender_key
 LEFT JOIN source s ON s.source_no = f.source";
 
 const TAKEN_OVER: &str = "
 SELECT b.name, b.status, count(DISTINCT f.source)::UBIGINT, sum(f.messages)::UBIGINT AS messages
-FROM flow f
+FROM flow_source f
 JOIN sender n ON n.sender_no = f.sender_key
 JOIN before b ON b.stream = f.stream AND b.source IS NOT DISTINCT FROM f.source
 WHERE n.status = 'approved' AND n.name = ?
