@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,7 +46,6 @@ impl Cycle<'_> {
     /// Polls the mailboxes, and writes down how each poll ended.
     pub(super) fn run(&self, mailboxes: &[&MailboxConfig]) -> anyhow::Result<Cycled> {
         let begun = Utc::now();
-        let writer = Writer::begin(self.db, self.wait, self.command)?;
         let memory = Memory(MailboxMemory::read(self.db, self.wait, |account| self.mail_bytes(mailboxes, account))?);
         let mut told: HashMap<&str, Sender<imap::Committed>> = HashMap::new();
         let mut lines: Vec<(&MailboxConfig, Receiver<imap::Committed>)> = Vec::new();
@@ -68,17 +67,29 @@ impl Cycle<'_> {
                 tell(&told, one);
             }
         };
-        let counts = pipeline::run(|| Ok(writer), &options, self.progress, feed, &mut tell).map(|(counts, _)| counts);
+        // Logging in and beginning the run take their time side by side.
+        let begun_run = AtomicBool::new(false);
+        let begin = || {
+            let writer = Writer::begin(self.db, self.wait, self.command)?;
+            begun_run.store(true, Ordering::Relaxed);
+            Ok(writer)
+        };
+        let run = pipeline::run(begin, &options, self.progress, feed, &mut tell);
+        let (counts, store) = match run {
+            Ok((counts, store)) => (Ok(counts), store),
+            // Where no run could begin, the end of a poll cannot be written down either.
+            Err(error) if !begun_run.load(Ordering::Relaxed) => return Err(error.into()),
+            Err(error) => (Err(error), Store::open(self.db, Access::Write, self.wait)?),
+        };
         let ends = ends(mailboxes, &polls, &memory, begun, counts.as_ref().err());
         let whole: Vec<&str> = polls
             .iter()
             .filter(|poll| poll.error.is_none() && !poll.stopped && !poll.folders.is_empty())
             .map(|poll| poll.mailbox.as_str())
             .collect();
-        record_polls(self.db, self.wait, &ends, if counts.is_ok() { &whole } else { &[] })?;
+        record_polls(&store, &ends, if counts.is_ok() { &whole } else { &[] })?;
         let counts = counts?;
         if counts.reports_stored > 0 {
-            let store = Store::open(self.db, Access::Write, self.wait)?;
             senders::attribute(&store, self.config, Utc::now().date_naive())?;
         }
         Ok(Cycled { counts, polls })

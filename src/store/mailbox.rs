@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
-use super::{Access, MailboxPosition, Outcome, ReadItem, Store, StoreError};
+use super::{Access, MailboxPosition, Outcome, ReadItem, Store, StoreError, in_transaction};
 use crate::fetch::{Content, Origin};
 
 /// Refused mails of one folder that are asked for again at each poll: the latest ones.
@@ -143,9 +143,8 @@ impl MailboxMemory {
 /// not polled are not the mailbox's any more, and are forgotten: read again, they are recognised.
 ///
 /// # Errors
-/// The store cannot be opened or written.
-pub fn record_polls(path: &Path, wait: Duration, polls: &[PollEnd], whole: &[&str]) -> Result<(), StoreError> {
-    let store = Store::open(path, Access::Write, wait)?;
+/// The store cannot be written; nothing is written then.
+pub fn record_polls(store: &Store, polls: &[PollEnd], whole: &[&str]) -> Result<(), StoreError> {
     let connection = store.connection();
     let forget = |account: &&str| {
         let polled = |folder: &String| polls.iter().any(|poll| poll.account == *account && poll.folder == *folder);
@@ -156,9 +155,12 @@ pub fn record_polls(path: &Path, wait: Duration, polls: &[PollEnd], whole: &[&st
             Ok(())
         })
     };
-    let written: duckdb::Result<()> =
-        polls.iter().try_for_each(|poll| record(connection, poll)).and_then(|()| whole.iter().try_for_each(forget));
-    written.map_err(|error| StoreError::Unwritten { path: path.to_owned(), text: error.to_string() })
+    let work =
+        || polls.iter().try_for_each(|poll| record(connection, poll)).and_then(|()| whole.iter().try_for_each(forget));
+    in_transaction(store, work).map_err(|error: duckdb::Error| StoreError::Unwritten {
+        path: store.path().to_owned(),
+        text: error.to_string(),
+    })
 }
 
 fn record(connection: &Connection, poll: &PollEnd) -> duckdb::Result<()> {

@@ -12,11 +12,15 @@ use crate::parse::{Policy, PolicyWord, Record, Report, Results, org_domain};
 /// Seconds above which a report's period is marked as long.
 const LONG_PERIOD: i64 = 36 * 3600;
 
+/// Records that go to the engine at once: a row group of its own.
+const SLICE: usize = 122_880;
+
 /// The rows of `report` and `record` that one commit adds.
 #[derive(Debug, Default)]
 pub(super) struct Rows<'a> {
     reports: Vec<ReportRow<'a>>,
-    records: RecordColumns,
+    /// In slices, each handed over and freed before the next: one report may have millions of records.
+    records: Vec<RecordColumns>,
 }
 
 #[derive(Debug)]
@@ -100,7 +104,7 @@ impl<'a> Rows<'a> {
         for (record_no, record) in (1..).zip(&report.records) {
             let Some(shared) = shared.get(record.results as usize) else { continue };
             let source = record.source.map(|ip| dimensions.source(ip)).transpose()?;
-            self.records.push((report_no, record_no), day, record, source, shared);
+            self.slice().push((report_no, record_no), day, record, source, shared);
         }
         let places = report.warnings.iter().map(|w| place(w.line, w.column)).collect();
         self.reports.push(ReportRow {
@@ -120,9 +124,18 @@ impl<'a> Rows<'a> {
     }
 
     /// Appends all rows, inside the connection's transaction.
-    pub(super) fn append(&mut self, connection: &Connection, run_no: u32) -> duckdb::Result<()> {
-        append_reports(connection, run_no, &std::mem::take(&mut self.reports))?;
-        std::mem::take(&mut self.records).append(connection)
+    pub(super) fn append(self, connection: &Connection, run_no: u32) -> duckdb::Result<()> {
+        append_reports(connection, run_no, &self.reports)?;
+        self.records.into_iter().try_for_each(|slice| slice.append(connection))
+    }
+
+    /// Returns the slice that takes the next record.
+    fn slice(&mut self) -> &mut RecordColumns {
+        if self.records.last().is_none_or(|slice| slice.report_no.len() >= SLICE) {
+            self.records.push(RecordColumns::default());
+        }
+        let last = self.records.len() - 1;
+        &mut self.records[last]
     }
 }
 

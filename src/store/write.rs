@@ -111,6 +111,10 @@ impl Writer {
         let Some(Transaction { store, counts, told, .. }) = self.open.take() else { return Ok(Vec::new()) };
         let connection = store.connection();
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
+        if last {
+            // Nobody reads items any more.
+            connection.execute_batch("RESET threads").map_err(failed)?;
+        }
         let committed = update_run(connection, self.run_no, &counts).and_then(|()| store.commit());
         if let Err(error) = committed {
             // A failed COMMIT has rolled back already; the first error is the one to tell.
