@@ -123,6 +123,7 @@ impl Command {
             | Self::Fetch(_)
             | Self::Watch(_)
             | Self::Config(_)
+            | Self::Check(_)
             | Self::Senders(commands::SendersArgs { command: None, .. })
             | Self::Delivery(commands::DeliveryArgs { command: Summary(_), .. }) => None,
             Self::Senders(_) => Some("a rule is written for all; list it in the tenant's `senders` to bind it"),

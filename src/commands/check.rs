@@ -61,6 +61,9 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     if !domain.contains('.') || domain.contains(['@', '/', ' ', '*']) {
         bail!("`{}` is no domain: write it as in From, such as northwind.example", args.domain);
     }
+    if let Some(tenant) = context.tenant.as_ref().filter(|tenant| !tenant.owns(&domain)) {
+        bail!("{domain} is no domain of the tenant `{}`: its `domains` are {}", tenant.name, tenant.domains.join(", "));
+    }
     let subject = subject(context, args, &domain)?;
     let resolver = Resolver::new(&context.config.dns)?;
     let gateways = Gateways::with(&context.config.gateway)?;

@@ -65,12 +65,7 @@ pub(super) fn run(context: &Context, args: &FetchArgs) -> anyhow::Result<Exit> {
     let import = ImportAnswer::new(&done.counts, started.elapsed().as_secs_f64());
     let rejected = import.rejected;
     let answer = FetchAnswer { import, mailboxes: done.polls };
-    for poll in &answer.mailboxes {
-        tracing::info!("{}", poll.line());
-        for error in poll.errors() {
-            tracing::error!("{error}");
-        }
-    }
+    answer.mailboxes.iter().for_each(MailboxPoll::log);
     context.answer(&answer)?;
     if answer.mailboxes.iter().any(|poll| poll.stopped) {
         bail!("interrupted: {} items are in the store, the next fetch goes on from there", answer.import.items);

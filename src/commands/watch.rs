@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
         match done {
             Ok(Cycled { polls, counts }) => {
                 for (at, poll) in due.iter().zip(&polls) {
-                    log(poll);
+                    poll.log();
                     plan.ended(*at, began, now, ended(poll));
                 }
                 let line = format!("{} reports stored, {} rejected", counts.reports_stored, counts.rejected);
@@ -112,17 +112,6 @@ fn ended(poll: &MailboxPoll) -> Ended {
         (false, _) => Ended::Well,
         (true, true) => Ended::NeedsOperator,
         (true, false) => Ended::Failed,
-    }
-}
-
-fn log(poll: &MailboxPoll) {
-    if poll.failed() {
-        tracing::error!("{}", poll.line());
-    } else {
-        tracing::info!("{}", poll.line());
-    }
-    for error in poll.folders.iter().flat_map(|folder| &folder.errors) {
-        tracing::warn!("{error}");
     }
 }
 

@@ -189,8 +189,8 @@ const SUMS: &str = "
 /// # Errors
 /// The store cannot be asked.
 pub fn rates(connection: &Connection, scope: &Scope, by: RateBy) -> Result<Rates, QueryError> {
-    let table = if by == RateBy::Sender { "attributed" } else { "record" };
-    rows(connection, scope, by, table, total(connection, scope, "record")?)
+    let mail = if by == RateBy::Sender { Of::Attributed } else { Of::Records };
+    rows(connection, scope, by, mail, total(connection, scope, Of::Records)?)
 }
 
 impl Mail<'_> {
@@ -200,15 +200,40 @@ impl Mail<'_> {
     /// The store cannot be asked.
     pub fn rates(&self) -> Result<[Rates; 3], QueryError> {
         let Self { connection, scope, .. } = self;
-        let total = total(connection, scope, "flow_source")?;
+        let total = total(connection, scope, Of::Flow)?;
         // The flow tells neither days nor reporters apart.
-        let by = |by, table| rows(connection, scope, by, table, total.clone());
-        Ok([by(RateBy::Domain, "flow_source")?, by(RateBy::Reporter, "record")?, by(RateBy::Week, "record")?])
+        let by = |by, mail| rows(connection, scope, by, mail, total.clone());
+        Ok([by(RateBy::Domain, Of::Flow)?, by(RateBy::Reporter, Of::Records)?, by(RateBy::Week, Of::Records)?])
     }
 }
 
-fn rows(connection: &Connection, scope: &Scope, by: RateBy, table: &str, total: Totals) -> Result<Rates, QueryError> {
-    let mut statement = connection.prepare(&grouped(scope, by, table))?;
+/// The rows that are summed.
+#[derive(Clone, Copy)]
+enum Of {
+    Records,
+    /// Records with their senders.
+    Attributed,
+    /// The flow, which stands.
+    Flow,
+}
+
+impl Of {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Records => "record",
+            Self::Attributed => "attributed",
+            Self::Flow => "flow_source",
+        }
+    }
+
+    /// Returns the condition of the scope on the rows; the flow is of the scope already.
+    fn within(self, scope: &Scope) -> String {
+        if matches!(self, Self::Flow) { "true".to_owned() } else { scope.of_records("r.") }
+    }
+}
+
+fn rows(connection: &Connection, scope: &Scope, by: RateBy, mail: Of, total: Totals) -> Result<Rates, QueryError> {
+    let mut statement = connection.prepare(&grouped(scope, by, mail))?;
     let mut found = statement.query([])?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
@@ -217,17 +242,12 @@ fn rows(connection: &Connection, scope: &Scope, by: RateBy, table: &str, total: 
     Ok(Rates { since: scope.span.since, until: scope.span.until, by, rows, total })
 }
 
-/// The condition on the rows of a table; the flow is of the scope already.
-fn within(scope: &Scope, table: &str) -> String {
-    if table == "flow_source" { "true".to_owned() } else { scope.of_records("r.") }
-}
-
 /// Returns the statement behind the rows.
-fn grouped(scope: &Scope, by: RateBy, table: &str) -> String {
+fn grouped(scope: &Scope, by: RateBy, mail: Of) -> String {
     let (key, joined) = by.base();
     let (name, join) = by.named();
     let order = if by.is_time() { "1" } else { "messages DESC, 1" };
-    let within = within(scope, table);
+    let (table, within) = (mail.table(), mail.within(scope));
     let sent = scope.of_reports("p.");
     // A reporter's name as the number of its first report: numbers group faster than names. A join, not a window: only
     // behind a join does the engine skip the records of other reports.
@@ -260,13 +280,14 @@ fn grouped(scope: &Scope, by: RateBy, table: &str) -> String {
     )
 }
 
-fn total(connection: &Connection, scope: &Scope, table: &str) -> Result<Totals, QueryError> {
+fn total(connection: &Connection, scope: &Scope, mail: Of) -> Result<Totals, QueryError> {
     let sql = format!(
         "SELECT (SELECT count(*) FROM report p WHERE {}), t.messages, t.dmarc_pass, t.dkim_aligned, t.spf_aligned,
             t.quarantined, t.rejected, t.sources
-         FROM (SELECT {SUMS}, count(DISTINCT r.source) AS sources FROM {table} r WHERE {}) t",
+         FROM (SELECT {SUMS}, count(DISTINCT r.source) AS sources FROM {} r WHERE {}) t",
         scope.of_reports("p."),
-        within(scope, table),
+        mail.table(),
+        mail.within(scope),
     );
     Ok(connection.query_row(&sql, [], |row| Totals::of(row, 0))?)
 }

@@ -44,3 +44,29 @@ fn answers_keep_to_their_schemas() {
         keeps_to(name, &answer);
     }
 }
+
+/// DuckDB's source package has no ICU, so where it is compiled no statement may ask for time zones.
+#[test]
+fn no_statement_needs_time_zones() {
+    let asked = regex::Regex::new(
+        r"(?i)\b(date_diff|datediff|datesub|date_sub|make_timestamptz)\s*\(|at time zone|[^_.a-z]timezone\s*\(",
+    )
+    .unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = 0;
+    for folder in ["schemas", "src"] {
+        for entry in walkdir::WalkDir::new(root.join(folder)) {
+            let entry = entry.unwrap();
+            if !entry.path().extension().is_some_and(|kind| kind == "sql" || kind == "rs") {
+                continue;
+            }
+            files += 1;
+            for (line, text) in (1..).zip(std::fs::read_to_string(entry.path()).unwrap().lines()) {
+                let code = text.trim_start();
+                let comment = code.starts_with("//") || code.starts_with("--");
+                assert!(comment || !asked.is_match(text), "{}:{line}: {text}", entry.path().display());
+            }
+        }
+    }
+    assert!(files > 200, "{files}");
+}

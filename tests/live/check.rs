@@ -278,3 +278,20 @@ fn a_parked_domain_is_held_to_saying_so() {
         assert_eq!(state(&answer, "open.example", check), expected);
     }
 }
+
+#[test]
+fn a_tenant_checks_its_own_domains_alone() {
+    let server = NameServer::start(&healthy());
+    let mut plant = plant(&server, &[ours()]);
+    let day = chrono::Utc::now().date_naive().pred_opt().unwrap().to_string();
+    plant.report("Alpha", "south.example", &day, STRICT, &[aligned("south.example", "192.0.2.77", 9000)]);
+    plant.config("[[tenant]]\nname = 'north'\ndomains = ['north.example']\n[[tenant]]\nname = 'south'\ndomains = ['south.example']\n");
+    plant.import();
+    let answer = plant.json(&["--tenant", "north", "check", DOMAIN, "--no-blocklists"]);
+    assert_eq!(answer["ips"].as_array().unwrap().len(), 1, "its own sources: {answer:#}");
+    assert_eq!(answer["ips"][0]["ip"], "192.0.2.1");
+    let output = plant.run(&["--tenant", "north", "check", "south.example", "--no-blocklists"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("no domain of the tenant `north`") && told.contains("north.example"), "{told}");
+}

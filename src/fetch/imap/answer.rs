@@ -69,8 +69,19 @@ impl MailboxPoll {
         self.error.iter().chain(self.folders.iter().flat_map(|folder| &folder.errors))
     }
 
-    /// Returns the poll in one line, for the log.
-    pub fn line(&self) -> String {
+    /// Writes the poll into the log: one line, then what went wrong in its folders.
+    pub fn log(&self) {
+        if self.failed() {
+            tracing::error!("{}", self.line());
+        } else {
+            tracing::info!("{}", self.line());
+        }
+        for error in self.folders.iter().flat_map(|folder| &folder.errors) {
+            tracing::error!("{error}");
+        }
+    }
+
+    fn line(&self) -> String {
         let sum = |of: fn(&FolderPoll) -> u64| self.folders.iter().map(of).sum::<u64>();
         // An error names the mailbox itself.
         let mut line = match &self.error {
