@@ -282,10 +282,12 @@ fn a_parked_domain_is_held_to_saying_so() {
 #[test]
 fn a_tenant_checks_its_own_domains_alone() {
     let server = NameServer::start(&healthy());
-    let mut plant = plant(&server, &[ours()]);
+    let mut plant = Plant::new();
+    let tenant = |name: &str| format!("[[tenant]]\nname = '{name}'\ndomains = ['{name}.example']\n");
+    plant.config(&format!("{}{}{}", server.toml(), tenant("north"), tenant("south")));
     let day = chrono::Utc::now().date_naive().pred_opt().unwrap().to_string();
+    plant.report("Alpha", DOMAIN, &day, STRICT, &[ours()]);
     plant.report("Alpha", "south.example", &day, STRICT, &[aligned("south.example", "192.0.2.77", 9000)]);
-    plant.config("[[tenant]]\nname = 'north'\ndomains = ['north.example']\n[[tenant]]\nname = 'south'\ndomains = ['south.example']\n");
     plant.import();
     let answer = plant.json(&["--tenant", "north", "check", DOMAIN, "--no-blocklists"]);
     assert_eq!(answer["ips"].as_array().unwrap().len(), 1, "its own sources: {answer:#}");
