@@ -51,15 +51,25 @@ impl Undo {
         Ok(Self { path: beside(store), file: File::open(store)? })
     }
 
-    /// Copies what the next checkpoint may write over. On disk when this returns.
+    /// Copies what the next checkpoint may write over. On disk when this returns; otherwise nothing new is.
     pub(super) fn save(&self, connection: &Connection) -> io::Result<()> {
+        let new = self.path.with_added_extension("new");
+        let saved = self.write(connection, &new).and_then(|()| std::fs::rename(&new, &self.path));
+        if let Err(error) = saved {
+            std::fs::remove_file(&new).ok();
+            tracing::debug!("{} cannot be written, so the log keeps what was committed: {error}", self.path.display());
+            return Err(error);
+        }
+        sync_folder(&self.path)
+    }
+
+    fn write(&self, connection: &Connection, new: &Path) -> io::Result<()> {
         let mut statement = connection.prepare(BLOCKS).map_err(io::Error::other)?;
         let blocks = statement
             .query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(io::Error::other)?;
-        let new = self.path.with_added_extension("new");
-        let mut out = Hashed { inner: BufWriter::new(File::create(&new)?), hasher: Hasher::new() };
+        let mut out = Hashed { inner: BufWriter::new(File::create(new)?), hasher: Hasher::new() };
         out.write_all(MARK)?;
         let mut bytes = vec![0; HEADERS];
         let mut file = &self.file;
@@ -79,9 +89,7 @@ impl Undo {
         }
         let Hashed { mut inner, hasher } = out;
         inner.write_all(hasher.finalize().as_bytes())?;
-        inner.into_inner()?.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
-        sync_folder(&self.path)
+        inner.into_inner()?.sync_all()
     }
 
     /// Removes the copy: the checkpoint is done.
@@ -97,17 +105,15 @@ impl Undo {
 /// The store or the copy cannot be read or written; the copy stays then.
 pub(super) fn settle(store: &Path) -> io::Result<Settled> {
     let path = beside(store);
-    let copy = match File::open(&path) {
-        Ok(copy) => copy,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settled::Whole),
-        Err(error) => return Err(error),
-    };
+    if !path.try_exists()? {
+        return Ok(Settled::Whole);
+    }
     let mut file = match File::options().read(true).write(true).open(store) {
         Ok(file) => file,
         // A copy without its store says nothing.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settled::Whole),
         // Who may only read needs nobody where the checkpoint came to its end.
-        Err(_) if !is_wanted(&copy, &File::open(store)?)? => return Ok(Settled::Whole),
+        Err(_) if !is_wanted(&File::open(&path)?, &File::open(store)?)? => return Ok(Settled::Whole),
         Err(error) => return Err(error),
     };
     // The engine's own lock on the file, so that no other process is inside.
@@ -116,8 +122,13 @@ pub(super) fn settle(store: &Path) -> io::Result<Settled> {
         Err(Errno::AGAIN | Errno::ACCESS) => return Ok(Settled::Busy),
         Err(error) => return Err(error.into()),
     }
-    // Another may have settled it, and begun anew, before the lock was ours.
-    if path.try_exists()? && is_wanted(&copy, &file)? {
+    // Opened under the lock: before, another process may have put it back and made a new one.
+    let copy = match File::open(&path) {
+        Ok(copy) => copy,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settled::Whole),
+        Err(error) => return Err(error),
+    };
+    if is_wanted(&copy, &file)? {
         put_back(&copy, &mut file)?;
     }
     // Where it cannot be removed it does no harm: no checkpoint begins without a new one.

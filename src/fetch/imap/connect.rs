@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 use super::connection::{Connection, Pulse};
 use super::error::{Fault, said};
-use super::wire::Wire;
+use super::wire::{Buffered, Wire, buffered};
 use crate::config::{MailboxConfig, Tls};
 
 /// How servers are reached and trusted: made once per mailbox, used for each connection.
@@ -108,12 +108,12 @@ impl<'a> Connector<'a> {
         })
     }
 
-    async fn handshake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Fault> {
+    async fn handshake(&self, tcp: TcpStream) -> Result<TlsStream<Buffered>, Fault> {
         let (host, port) = (self.mailbox.host.clone(), self.mailbox.port);
         let fault = |text: String| Fault::Tls { host: host.clone(), port, text };
         let name = ServerName::try_from(host.clone()).map_err(|error| fault(error.to_string()))?;
         let connector = self.tls.as_ref().ok_or_else(|| fault("TLS is off".to_owned()))?;
-        connector.connect(name, tcp).await.map_err(|error| {
+        connector.connect(name, buffered(tcp)).await.map_err(|error| {
             let certificate = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             match certificate {
                 Some(rustls::Error::InvalidCertificate(why)) => certificate_fault(&host, port, why),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -13,6 +13,14 @@ use tokio_rustls::client::TlsStream;
 const LINE_BYTES: u64 = 1 << 20;
 /// Bytes kept of a line: enough for `* 4294967295 FETCH (UID 4294967295 INTERNALDATE "…" BODY[] {4294967295}`.
 const KEPT: usize = 512;
+
+/// TCP below TLS. The TLS library asks for 4 KB at a time: a system call for each mail.
+pub(super) type Buffered = BufReader<TcpStream>;
+
+/// Wraps a TCP connection for TLS.
+pub(super) fn buffered(tcp: TcpStream) -> Buffered {
+    BufReader::with_capacity(64 << 10, tcp)
+}
 
 /// A connection, guarded and counted.
 pub(super) struct Wire {
@@ -24,7 +32,7 @@ pub(super) struct Wire {
 
 enum Socket {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Buffered>>),
 }
 
 /// Why the guard stopped the stream.
@@ -127,7 +135,7 @@ impl Wire {
     }
 
     /// Wraps a TLS connection.
-    pub(super) fn tls(socket: TlsStream<TcpStream>, limit: u64) -> Self {
+    pub(super) fn tls(socket: TlsStream<Buffered>, limit: u64) -> Self {
         Self::new(Socket::Tls(Box::new(socket)), limit)
     }
 
