@@ -92,6 +92,7 @@ impl<'a> Assembly<'a> {
     /// How long to wait for more before what waits is committed.
     fn patience(&self) -> Duration {
         match (self.since, self.writer.held()) {
+            (None, _) if self.writer.is_waiting() => IDLE,
             (None, _) => Duration::from_secs(3600),
             (Some(_), Some((held, _))) => IDLE.min(HOLD.saturating_sub(held)),
             (Some(since), None) => self.options.commit_every.saturating_sub(since.elapsed()),

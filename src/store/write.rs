@@ -25,7 +25,7 @@ pub struct Writer {
     /// What is committed.
     counts: Counts,
     open: Option<Transaction>,
-    /// Still open from the last commit, for the end of the run.
+    /// Still open from the beginning of the run, or from its last commit.
     store: Option<Store>,
 }
 
@@ -49,7 +49,8 @@ pub struct Committed {
 }
 
 impl Writer {
-    /// Opens the store, making it where it is absent, and begins a run.
+    /// Opens the store, making it where it is absent, and begins a run. The store stays open for the first batch, which
+    /// must follow soon, or a commit, which closes it.
     ///
     /// # Errors
     /// The store cannot be opened or written; nothing is changed then.
@@ -67,12 +68,17 @@ impl Writer {
             )
             .map_err(|error| unwritten(path, &error))?;
         let (path, dimensions) = (path.to_owned(), Dimensions::default());
-        Ok(Self { path, wait, dimensions, run_no, counts: Counts::default(), open: None, store: None })
+        Ok(Self { path, wait, dimensions, run_no, counts: Counts::default(), open: None, store: Some(store) })
     }
 
     /// Returns what the run has committed so far.
     pub const fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Returns whether the store is open, and no transaction under way.
+    pub const fn is_waiting(&self) -> bool {
+        self.store.is_some()
     }
 
     /// Returns how long the store has been held for the transaction under way, and the records that wait in it.
@@ -108,13 +114,12 @@ impl Writer {
     /// # Errors
     /// Nothing since the last commit is stored then, and the writer must not be used again but to end the run.
     pub fn commit(&mut self, last: bool) -> Result<Vec<Committed>, StoreError> {
-        let Some(Transaction { store, counts, told, .. }) = self.open.take() else { return Ok(Vec::new()) };
+        let Some(Transaction { store, counts, told, .. }) = self.open.take() else {
+            self.store = self.store.take().filter(|_| last);
+            return Ok(Vec::new());
+        };
         let connection = store.connection();
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
-        if last {
-            // Nobody reads items any more.
-            connection.execute_batch("RESET threads").map_err(failed)?;
-        }
         let committed = update_run(connection, self.run_no, &counts).and_then(|()| store.commit());
         if let Err(error) = committed {
             // A failed COMMIT has rolled back already; the first error is the one to tell.
@@ -127,7 +132,10 @@ impl Writer {
     }
 
     fn begin_transaction(&mut self) -> Result<Transaction, StoreError> {
-        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => Store::open(&self.path, Access::Write, self.wait)?,
+        };
         let since = Instant::now();
         let connection = store.connection();
         // The cores are busy reading items; the engine's own threads would only take turns with them. Beyond the memory it
