@@ -21,7 +21,7 @@ DEMO := $(DMARCASE) --config sample_reports/dmarcase.toml --db $(STORE)
 .PHONY: demo build test lint samples bench
 
 demo: build
-	@rm -f $(STORE) $(STORE).wal
+	@rm -f $(STORE)*
 	$(DEMO) import sample_reports/rua
 	@echo
 	$(DEMO) rates

@@ -1,6 +1,6 @@
 //! Making a store where there is none: whole, or not at all.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let new = path.with_added_extension(format!("{}-{now}.new", std::process::id()));
-    let made = make(&new, path).and_then(|()| match std::fs::hard_link(&new, path) {
+    let made = make(&new, path).and_then(|()| match publish(&new, path) {
         // The other process's store is as good.
         Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
             // A file system without links.
@@ -28,6 +28,17 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     std::fs::remove_file(&new).ok();
     std::fs::remove_file(new.with_added_extension("wal")).ok();
     made
+}
+
+/// Gives the store its name, unless another has it.
+fn publish(new: &Path, path: &Path) -> io::Result<()> {
+    if !path.exists() {
+        // Of a store that was here before and was removed without them: the new one must not be mended with these.
+        for left in ["wal", "wal.checkpoint", "undo"] {
+            std::fs::remove_file(path.with_added_extension(left)).ok();
+        }
+    }
+    std::fs::hard_link(new, path)
 }
 
 fn make(new: &Path, path: &Path) -> Result<(), StoreError> {

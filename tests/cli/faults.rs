@@ -40,6 +40,21 @@ fn a_file_that_is_no_store_is_left_alone() {
 }
 
 #[test]
+fn what_a_removed_store_left_behind_does_not_touch_the_new_one() {
+    let world = World::new();
+    std::fs::write(world.path("whole.xml"), REPORT).unwrap();
+    world.import(&world.path("whole.xml"));
+    std::fs::remove_file(world.db()).unwrap();
+    for left in ["store.duckdb.wal", "store.duckdb.undo"] {
+        std::fs::write(world.path(left), "what another store had to remember, and this one must not".repeat(9))
+            .unwrap();
+    }
+    assert_eq!(world.import(&world.path("whole.xml"))["reports_stored"], 1);
+    assert!(!world.path("store.duckdb.undo").exists());
+    assert_eq!(world.number("SELECT count(*) FROM report"), 1);
+}
+
+#[test]
 fn a_store_of_a_newer_version_is_left_alone() {
     let world = World::new();
     std::fs::write(world.path("mail.eml"), "Subject: hi\n\nhello\n").unwrap();
