@@ -6,15 +6,13 @@ use std::time::SystemTime;
 
 use duckdb::Connection;
 
-use super::{StoreError, migrate};
+use super::{StoreError, folder_of, migrate};
 
 /// Makes a store with its schema, unless another process makes one meanwhile. It grows under a name of its own, so that a process
 /// killed here leaves no half a store.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let failed = |text: String| StoreError::Unopened { path: path.to_owned(), text };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
-    }
+    std::fs::create_dir_all(folder_of(path)).map_err(|error| failed(error.to_string()))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let new = path.with_added_extension(format!("{}-{now}.new", std::process::id()));
     let made = make(&new, path).and_then(|()| match publish(&new, path) {

@@ -145,9 +145,8 @@ impl Dimensions {
         if let Some(numbers) = self.results.get(&results.key) {
             return Ok(*numbers);
         }
-        let header_from = results.header_from.as_ref().map(|name| self.domain(name)).transpose()?;
         let numbers = ResultNumbers {
-            header_from,
+            header_from: results.header_from.as_ref().map(|name| self.domain(name)).transpose()?,
             envelope_from: results.envelope_from.as_ref().map(|name| self.domain(name)).transpose()?,
             envelope_to: results.envelope_to.as_ref().map(|name| self.domain(name)).transpose()?,
             auth: self.auth(results)?,

@@ -26,3 +26,8 @@ pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use transaction::in_transaction;
 pub use write::{Committed, Writer};
+
+/// Returns the folder of a file: `.` where its path names none.
+fn folder_of(path: &std::path::Path) -> &std::path::Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."))
+}

@@ -91,10 +91,16 @@ impl Store {
         self.connection.execute_batch(&format!("SET checkpoint_threshold = '{DIRECT}'"))?;
         let done = self.connection.execute_batch("COMMIT");
         self.connection.execute_batch(&format!("SET checkpoint_threshold = '{NEVER}'")).ok();
-        if done.is_ok() {
+        // Where it went through the log all the same, the copy is still good for the checkpoint at the end.
+        if done.is_ok() && self.log_bytes() == 0 {
             undo.discard();
         }
         done
+    }
+
+    /// Bytes in the log, which the file does not have yet.
+    fn log_bytes(&self) -> u64 {
+        std::fs::metadata(self.path.with_added_extension("wal")).map_or(0, |meta| meta.len())
     }
 
     /// Returns the path of the file.
@@ -132,8 +138,8 @@ impl Drop for Store {
     /// Takes what is in the log into the file, so that one file is the store. Where that fails, the log stays and holds it.
     fn drop(&mut self) {
         let Some(undo) = &self.undo else { return };
-        let log = std::fs::metadata(self.path.with_added_extension("wal")).map_or(0, |meta| meta.len());
-        if log > 0 && undo.save(&self.connection).is_ok() && self.connection.execute_batch("CHECKPOINT").is_ok() {
+        let waits = self.log_bytes() > 0;
+        if waits && undo.save(&self.connection).is_ok() && self.connection.execute_batch("CHECKPOINT").is_ok() {
             undo.discard();
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Access;
+use super::{Access, folder_of};
 
 /// Who has a store open in this process.
 #[derive(Default)]
@@ -70,8 +70,7 @@ impl Drop for Turn {
 
 /// The same file has one name here, whether it exists yet or not.
 fn full(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (path.canonicalize(), folder.canonicalize(), path.file_name()) {
+    match (path.canonicalize(), folder_of(path).canonicalize(), path.file_name()) {
         (Ok(full), _, _) => full,
         (Err(_), Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_owned(),

@@ -7,6 +7,7 @@
 //! opens the store next and finds the copy puts it back where the headers are still the same: the checkpoint did not come to its
 //! end then, and what it wrote is in the write-ahead log or was never committed.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use blake3::Hasher;
 use duckdb::Connection;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
+
+use super::folder_of;
 
 /// Begins the copy.
 const MARK: &[u8; 16] = b"dmarcase undo 1\n";
@@ -34,6 +37,8 @@ const BLOCKS: &str = "
 pub(super) struct Undo {
     path: PathBuf,
     file: File,
+    /// The copy is there, and no checkpoint has been since.
+    saved: Cell<bool>,
 }
 
 /// What was found when a copy was looked for.
@@ -48,11 +53,14 @@ pub(super) enum Settled {
 impl Undo {
     /// Takes a handle on a store that the engine has opened.
     pub(super) fn new(store: &Path) -> io::Result<Self> {
-        Ok(Self { path: beside(store), file: File::open(store)? })
+        Ok(Self { path: beside(store), file: File::open(store)?, saved: Cell::new(false) })
     }
 
     /// Copies what the next checkpoint may write over. On disk when this returns; otherwise nothing new is.
     pub(super) fn save(&self, connection: &Connection) -> io::Result<()> {
+        if self.saved.get() {
+            return Ok(());
+        }
         let new = self.path.with_added_extension("new");
         let saved = self.write(connection, &new).and_then(|()| std::fs::rename(&new, &self.path));
         if let Err(error) = saved {
@@ -60,7 +68,10 @@ impl Undo {
             tracing::debug!("{} cannot be written, so the log keeps what was committed: {error}", self.path.display());
             return Err(error);
         }
-        sync_folder(&self.path)
+        // A renamed file's name lasts through a loss of power only then.
+        File::open(folder_of(&self.path))?.sync_all()?;
+        self.saved.set(true);
+        Ok(())
     }
 
     fn write(&self, connection: &Connection, new: &Path) -> io::Result<()> {
@@ -94,6 +105,7 @@ impl Undo {
 
     /// Removes the copy: the checkpoint is done.
     pub(super) fn discard(&self) {
+        self.saved.set(false);
         std::fs::remove_file(&self.path).ok();
     }
 }
@@ -197,12 +209,6 @@ fn read_up_to(mut file: &File, bytes: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// Makes a renamed file's name last through a loss of power, where the system lets folders be synchronised.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 /// Hashes what it passes on.
