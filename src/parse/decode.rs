@@ -80,7 +80,7 @@ impl Decoding {
 
     fn utf8(&mut self, mut bytes: &[u8], last: bool, text: &mut String, before: usize) {
         loop {
-            let error = match std::str::from_utf8(bytes) {
+            let error = match simdutf8::compat::from_utf8(bytes) {
                 Ok(good) => return text.push_str(good),
                 Err(error) => error,
             };

@@ -7,6 +7,7 @@ mod class;
 mod clue;
 mod networks;
 mod numbering;
+mod results;
 mod rules;
 mod store;
 

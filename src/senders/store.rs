@@ -9,10 +9,11 @@ use duckdb::arrow::array::{Array, StringArray, UInt32Array};
 use duckdb::{Connection, params};
 use rustc_hash::FxHashMap;
 
-use super::attribute::{Attribution, MailFrom, Signature, SourceFacts, StreamFacts};
+use super::attribute::{Attribution, SourceFacts, StreamFacts};
 use super::catalogue::{self, Catalogue};
 use super::networks::sortable;
 use super::numbering::Senders;
+use super::results::{Results, results};
 use super::rules::Rules;
 use crate::config::Config;
 use crate::store::{Store, in_transaction};
@@ -23,18 +24,6 @@ const METHOD: u32 = 1;
 const FINGERPRINT: &str = "senders_fingerprint";
 const STREAMS_DONE: &str = "senders_streams_done";
 const SOURCES_DONE: &str = "senders_sources_done";
-
-const SELECT_DKIM: &str = r#"
-SELECT a.auth_no, u.d."domain", u.d.domain_org, u.d.selector, u.d.result = 'pass', u.d.result = 'none'
-FROM auth a, unnest(a.dkim) AS u(d)
-WHERE a.auth_no IN (SELECT auth FROM stream WHERE stream_no >= ?) AND u.d."domain" <> ''"#;
-
-// RFC 7489 section 4.1: SPF's part in DMARC is the MAIL FROM identity, so HELO names nobody here.
-const SELECT_SPF: &str = r#"
-SELECT a.auth_no, u.d."domain", u.d.domain_org, u.d.result = 'pass'
-FROM auth a, unnest(a.spf) AS u(d)
-WHERE a.auth_no IN (SELECT auth FROM stream WHERE stream_no >= ?) AND u.d."domain" <> ''
-  AND coalesce(u.d."scope", 'mfrom') <> 'helo'"#;
 
 const SELECT_STREAMS: &str = "
 SELECT t.stream_no, t.auth, d.name, d.domain_org
@@ -178,44 +167,6 @@ fn remember(connection: &Connection, name: &str, value: &str) -> Result<(), Attr
     connection.execute("DELETE FROM setting WHERE name = ?", [name])?;
     connection.execute("INSERT INTO setting VALUES (?, ?)", [name, value])?;
     Ok(())
-}
-
-/// The results of one row of `auth`: each signature and MAIL FROM domain, and whether it passes.
-#[derive(Default)]
-struct Results {
-    passing_dkim: Vec<Signature>,
-    passing_spf: Vec<MailFrom>,
-    failing_dkim: Vec<String>,
-    failing_spf: Vec<String>,
-}
-
-fn results(connection: &Connection, from: u64) -> Result<FxHashMap<u32, Results>, AttributeError> {
-    let mut by_auth: FxHashMap<u32, Results> = FxHashMap::default();
-    let mut statement = connection.prepare(SELECT_DKIM)?;
-    let mut rows = statement.query([from])?;
-    while let Some(row) = rows.next()? {
-        let entry = by_auth.entry(row.get(0)?).or_default();
-        let passes = row.get::<_, Option<bool>>(4)?.unwrap_or(false);
-        let org: String = row.get(2)?;
-        if passes {
-            entry.passing_dkim.push(Signature { domain: row.get(1)?, org, selector: row.get(3)? });
-        } else if !row.get::<_, Option<bool>>(5)?.unwrap_or(false) {
-            // `none` means that there was no signature to judge.
-            entry.failing_dkim.push(org);
-        }
-    }
-    let mut statement = connection.prepare(SELECT_SPF)?;
-    let mut rows = statement.query([from])?;
-    while let Some(row) = rows.next()? {
-        let entry = by_auth.entry(row.get(0)?).or_default();
-        let org: String = row.get(2)?;
-        if row.get::<_, Option<bool>>(3)?.unwrap_or(false) {
-            entry.passing_spf.push(MailFrom { domain: row.get(1)?, org });
-        } else {
-            entry.failing_spf.push(org);
-        }
-    }
-    Ok(by_auth)
 }
 
 fn streams(

@@ -141,7 +141,7 @@ impl Writer {
         // The cores are busy reading items; the engine's own threads would only take turns with them. Beyond the memory it
         // writes what is not committed yet to its temporary files, which costs little.
         connection
-            .execute_batch("SET threads = 1; SET memory_limit = '80MB'")
+            .execute_batch("SET threads = 1; SET memory_limit = '80MB'; SET write_buffer_row_group_count = 1")
             .map_err(StoreError::query("preparing the commit"))?;
         self.dimensions.refresh(connection)?;
         connection.execute_batch("BEGIN").map_err(|error| unwritten(&self.path, &error))?;
@@ -159,7 +159,7 @@ impl Writer {
             None => Store::open(&self.path, Access::Write, self.wait)?,
         };
         // Nobody reads items any more.
-        let free = store.connection().execute_batch("RESET threads; RESET memory_limit");
+        let free = store.connection().execute_batch("RESET memory_limit");
         free.map_err(|error| unwritten(&self.path, &error))?;
         store
             .connection()
