@@ -13,7 +13,7 @@ use super::{Done, Options, records};
 use crate::store::{Batch, Committed, StoreError, Writer};
 
 /// Bytes of items that make a batch.
-const BATCH_BYTES: u64 = 4 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 /// Records that make a batch.
 const BATCH_RECORDS: usize = 50_000;
 /// Records that make a transaction.

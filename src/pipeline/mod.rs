@@ -31,7 +31,7 @@ pub struct Options {
 }
 
 /// Bytes of items fed and not yet taken by the writer.
-const IN_FLIGHT: u64 = 10 << 20;
+const IN_FLIGHT: u64 = 18 << 20;
 /// Bytes and items of one hand-over to a worker: enough to make waking it worth while.
 const JOB_BYTES: u64 = 256 << 10;
 const JOB_ITEMS: usize = 64;

@@ -99,6 +99,15 @@ impl Columns {
         self.push(name, ListArray::new(item, offsets, Arc::new(flat), None))
     }
 
+    /// Puts the columns into a table in place of what it holds, inside the connection's transaction.
+    ///
+    /// # Errors
+    /// As [`Columns::append`].
+    pub(super) fn replace(self, connection: &Connection, table: &str) -> duckdb::Result<()> {
+        connection.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
+        self.append(connection, table)
+    }
+
     /// Appends the columns to a table, inside the connection's transaction.
     ///
     /// # Errors

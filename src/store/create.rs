@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::SystemTime;
 
-use duckdb::Connection;
+use duckdb::{Config, Connection};
 
 use super::{StoreError, folder_of, migrate};
 
@@ -41,8 +41,12 @@ fn publish(new: &Path, path: &Path) -> io::Result<()> {
 
 fn make(new: &Path, path: &Path) -> Result<(), StoreError> {
     let failed = |error: duckdb::Error| StoreError::Unopened { path: path.to_owned(), text: error.to_string() };
-    let mut connection = Connection::open(new).map_err(failed)?;
-    migrate::upgrade(&mut connection, path)?;
     // Into the file itself; nothing of it may lie in the log.
+    let config = Config::default()
+        .with("checkpoint_threshold", "1KB")
+        .and_then(|config| config.with("auto_checkpoint_skip_wal_threshold", "0"))
+        .map_err(failed)?;
+    let connection = Connection::open_with_flags(new, config).map_err(failed)?;
+    migrate::upgrade(&connection, path)?;
     connection.execute_batch("CHECKPOINT").map_err(failed)
 }

@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use duckdb::Connection;
-use duckdb::arrow::array::{BooleanArray, UInt8Array, UInt32Array, UInt64Array};
+use duckdb::arrow::array::{BooleanArray, UInt8Array, UInt32Array};
+use duckdb::{Connection, params};
 use rustc_hash::FxHashMap;
 
 use super::columns::key_of;
@@ -234,22 +234,15 @@ fn append_sources(connection: &Connection, new: &[(u32, IpAddr)]) -> duckdb::Res
         IpAddr::V4(ip) => u128::from(ip.to_ipv6_mapped()),
         IpAddr::V6(ip) => u128::from(*ip),
     };
-    // Arrow has no 128-bit numbers without a sign, so the halves are put together by the engine.
-    connection.execute_batch(
-        "CREATE OR REPLACE TEMP TABLE batch_source (source_no UINTEGER, source_ip VARCHAR, high UBIGINT, low UBIGINT)",
-    )?;
-    let mut columns = Columns::new();
-    columns
-        .push("source_no", UInt32Array::from_iter_values(new.iter().map(|s| s.0)))
-        .text("source_ip", new.iter().map(|s| Some(s.1.to_string())))
-        .push("high", UInt64Array::from_iter_values(new.iter().map(|s| (sortable(&s.1) >> 64) as u64)))
-        .push("low", UInt64Array::from_iter_values(new.iter().map(|s| sortable(&s.1) as u64)));
-    columns.append(connection, "batch_source")?;
-    connection.execute_batch(
-        "INSERT INTO source (source_no, source_ip, ip_sort)
-             SELECT source_no, source_ip, (high::UHUGEINT << 64) | low::UHUGEINT FROM batch_source;
-         DROP TABLE batch_source",
-    )
+    if new.is_empty() {
+        return Ok(());
+    }
+    // Row by row: Arrow has no 128-bit numbers without a sign.
+    let mut rows = connection.appender_with_columns("source", &["source_no", "source_ip", "ip_sort"])?;
+    for (number, ip) in new {
+        rows.append_row(params![number, ip.to_string(), sortable(ip)])?;
+    }
+    rows.flush()
 }
 
 fn append_auths(connection: &Connection, new: &[(u32, u128, Arc<Results>)]) -> duckdb::Result<()> {

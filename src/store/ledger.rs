@@ -10,19 +10,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::known::Prior;
 use super::{Columns, Outcome, ReadItem};
 use crate::fetch::{Content, Origin};
 
 /// Largest file whose bytes are kept when it is rejected; a larger one stays where it lies, and the reason says so.
 const KEEP_AT_MOST: u64 = 64 << 20;
-
-/// A row that the ledger holds already for an item of the batch.
-#[derive(Debug)]
-pub(super) struct Prior {
-    pub(super) entry_no: u64,
-    pub(super) document: Option<String>,
-    pub(super) outcome: String,
-}
 
 /// One new row.
 #[derive(Debug)]
@@ -58,30 +51,9 @@ pub(super) struct Said<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    /// Looks up what the ledger already says of the batch's items, from the same origin.
-    pub(super) fn look_up(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<Self> {
-        connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_item (item UINTEGER, content_hash UUID)")?;
-        let mut columns = Columns::new();
-        columns
-            .push("item", UInt32Array::from_iter_values((0..).take(items.len())))
-            .keys("content_hash", items.iter().map(|item| Some(item.content_hash)));
-        columns.append(connection, "batch_item")?;
-        let mut statement = connection.prepare(
-            "SELECT b.item, l.entry_no, l.document, l.outcome, l.account, l.folder, l.uid_validity, l.uid, l.path, l.member
-             FROM ledger l JOIN batch_item b USING (content_hash)",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut prior: FxHashMap<usize, Vec<Prior>> = FxHashMap::default();
-        while let Some(row) = rows.next()? {
-            let at = row.get::<_, u32>(0)? as usize;
-            let origin = origin_of(row, 4)?;
-            if items.get(at).is_some_and(|item| item.origin == origin) {
-                let known = Prior { entry_no: row.get(1)?, document: row.get(2)?, outcome: row.get(3)? };
-                prior.entry(at).or_default().push(known);
-            }
-        }
-        let next: u64 = connection.query_row("SELECT coalesce(max(entry_no), 0) + 1 FROM ledger", [], |r| r.get(0))?;
-        Ok(Self { next, prior, entries: Vec::new(), gone: Vec::new(), keep: Vec::new() })
+    /// Starts behind the last entry, with what the ledger says already of the batch's items.
+    pub(super) fn new(prior: FxHashMap<usize, Vec<Prior>>, last: u64) -> Self {
+        Self { next: last + 1, prior, entries: Vec::new(), gone: Vec::new(), keep: Vec::new() }
     }
 
     /// Says what became of an item. What the ledger already says of it stays; what is no longer true goes.
@@ -118,8 +90,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Writes the rows, inside the connection's transaction.
-    pub(super) fn append(mut self, connection: &Connection, run_no: u32) -> duckdb::Result<()> {
+    /// Writes the rows, inside the connection's transaction. Returns the number of the last entry.
+    pub(super) fn append(mut self, connection: &Connection, run_no: u32) -> duckdb::Result<u64> {
         let kept = self.append_kept(connection)?;
         for entry in &mut self.entries {
             if entry.outcome == Outcome::Rejected && !kept.contains(&entry.item.content_hash) {
@@ -128,7 +100,8 @@ impl<'a> Ledger<'a> {
             }
         }
         self.delete_gone(connection)?;
-        append_entries(connection, run_no, &self.entries)
+        append_entries(connection, run_no, &self.entries)?;
+        Ok(self.next - 1)
     }
 
     fn append_kept(&self, connection: &Connection) -> duckdb::Result<FxHashSet<u128>> {
@@ -175,23 +148,6 @@ impl<'a> Ledger<'a> {
                  (SELECT content_hash FROM ledger WHERE outcome IN ('rejected', 'conflict') AND content_hash IS NOT NULL)",
         )
     }
-}
-
-/// Reads an origin from the ledger's columns account, folder, uid_validity, uid, path and member, which stand side by side
-/// in a row from column `first` on.
-pub(crate) fn origin_of(row: &duckdb::Row<'_>, first: usize) -> duckdb::Result<Origin> {
-    Ok(match row.get::<_, Option<String>>(first)? {
-        Some(account) => Origin::Mailbox {
-            account,
-            folder: row.get::<_, Option<String>>(first + 1)?.unwrap_or_default(),
-            uid_validity: row.get::<_, Option<u32>>(first + 2)?.unwrap_or_default(),
-            uid: row.get::<_, Option<u32>>(first + 3)?.unwrap_or_default(),
-        },
-        None => Origin::File {
-            path: row.get::<_, Option<String>>(first + 4)?.unwrap_or_default(),
-            member: row.get(first + 5)?,
-        },
-    })
 }
 
 fn append_entries(connection: &Connection, run_no: u32, entries: &[Entry<'_>]) -> duckdb::Result<()> {

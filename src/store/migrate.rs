@@ -49,7 +49,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreErr
 }
 
 /// Applies the migrations that the store lacks, in one transaction, and refreshes the views.
-pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found = match version(connection) {
         Ok(found) => found,
         Err(_) if is_empty(connection)? => 0,
@@ -62,22 +62,33 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), St
     if found == known() && fingerprint(connection).as_deref() == Some(views.as_str()) {
         return Ok(());
     }
-    let transaction = connection.transaction().map_err(StoreError::query("upgrading the store"))?;
+    let doing = "upgrading the store";
+    connection.execute_batch("BEGIN").map_err(StoreError::query(doing))?;
+    let done = apply(connection, found, &views)
+        .and_then(|()| connection.execute_batch("COMMIT").map_err(StoreError::query(doing)));
+    if done.is_err() {
+        // A failed COMMIT has rolled back already; the first error is the one to tell.
+        connection.execute_batch("ROLLBACK").ok();
+    }
+    done
+}
+
+fn apply(connection: &Connection, found: u32, views: &str) -> Result<(), StoreError> {
     if found == 0 {
-        transaction.execute_batch(MIGRATION_TABLE).map_err(StoreError::query("making the store"))?;
+        connection.execute_batch(MIGRATION_TABLE).map_err(StoreError::query("making the store"))?;
     }
     for (number, (name, sql)) in (1u32..).zip(MIGRATIONS).skip(found as usize) {
-        transaction.execute_batch(sql).map_err(StoreError::query("applying a migration"))?;
-        transaction
+        connection.execute_batch(sql).map_err(StoreError::query("applying a migration"))?;
+        connection
             .execute("INSERT INTO migration VALUES (?, ?, current_timestamp)", duckdb::params![number, name])
             .map_err(StoreError::query("applying a migration"))?;
     }
-    transaction.execute_batch(VIEWS).map_err(StoreError::query("making the views"))?;
-    transaction
-        .execute("DELETE FROM setting WHERE name = 'views'", [])
-        .and_then(|_| transaction.execute("INSERT INTO setting VALUES ('views', ?)", [&views]))
+    connection
+        .execute_batch(VIEWS)
+        .and_then(|()| connection.execute("DELETE FROM setting WHERE name = 'views'", []))
+        .and_then(|_| connection.execute("INSERT INTO setting VALUES ('views', ?)", [views]))
         .map_err(StoreError::query("making the views"))?;
-    transaction.commit().map_err(StoreError::query("upgrading the store"))
+    Ok(())
 }
 
 fn is_empty(connection: &Connection) -> Result<bool, StoreError> {

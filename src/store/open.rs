@@ -68,7 +68,7 @@ impl Store {
             Access::Write => {
                 let undo = Undo::new(path);
                 store.undo = Some(undo.map_err(|error| unopened(path, error.to_string()))?);
-                migrate::upgrade(&mut store.connection, path)?;
+                migrate::upgrade(&store.connection, path)?;
             }
         }
         Ok(store)

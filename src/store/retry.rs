@@ -6,7 +6,7 @@ use duckdb::Connection;
 use flate2::read::GzDecoder;
 
 use super::StoreError;
-use super::ledger::origin_of;
+use super::known::origin_of;
 use crate::fetch::Origin;
 
 /// An item with at least one rejected document.

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use duckdb::{Connection, params};
-use rustc_hash::FxHashMap;
 
-use super::columns::key_of;
 use super::dimensions::Dimensions;
+use super::known;
 use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
 use super::records::Rows;
-use super::{Access, Batch, Columns, Counts, Found, MailboxPosition, Outcome, ReadItem, Store, StoreError};
+use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError};
 use crate::fetch::Origin;
 
 /// Writes one run. It holds the store only from the first batch of a transaction to its commit, so that readers get
@@ -37,7 +36,19 @@ struct Transaction {
     /// What will be committed, with all before.
     counts: Counts,
     told: Vec<Committed>,
+    /// Number of the last report.
+    report_no: u32,
+    /// Number of the last ledger entry.
+    entry_no: u64,
 }
+
+/// The cores are busy reading items; the engine's own threads would only take turns with them. Beyond the memory it writes what is
+/// not committed yet to its temporary files, which costs little. Rows that fill a row group are written while others are read, so
+/// that less is left for the commit.
+const SETTINGS: &str = "SET threads = 1; SET memory_limit = '80MB'; SET write_buffer_row_group_count = 1";
+
+const LAST_NUMBERS: &str = "
+    SELECT (SELECT coalesce(max(report_no), 0) FROM report), (SELECT coalesce(max(entry_no), 0) FROM ledger)";
 
 /// What became of an item, told once it is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,14 +149,14 @@ impl Writer {
         };
         let since = Instant::now();
         let connection = store.connection();
-        // The cores are busy reading items; the engine's own threads would only take turns with them. Beyond the memory it
-        // writes what is not committed yet to its temporary files, which costs little.
-        connection
-            .execute_batch("SET threads = 1; SET memory_limit = '80MB'; SET write_buffer_row_group_count = 1")
-            .map_err(StoreError::query("preparing the commit"))?;
+        let doing = "preparing the commit";
+        connection.execute_batch(SETTINGS).and_then(|()| known::prepare(connection)).map_err(StoreError::query(doing))?;
         self.dimensions.refresh(connection)?;
+        let (report_no, entry_no) = connection
+            .query_row(LAST_NUMBERS, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(StoreError::query(doing))?;
         connection.execute_batch("BEGIN").map_err(|error| unwritten(&self.path, &error))?;
-        Ok(Transaction { store, since, counts: self.counts, told: Vec::new() })
+        Ok(Transaction { store, since, counts: self.counts, told: Vec::new(), report_no, entry_no })
     }
 
     /// Ends the run: its counts and its error, if it had one. Returns the store, still open for writing, for what must
@@ -174,11 +185,10 @@ impl Writer {
     fn write(&mut self, open: &mut Transaction, batch: &Batch) -> Result<(), StoreError> {
         let connection = open.store.connection();
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
-        let mut known = known_reports(connection, &batch.items).map_err(failed)?;
-        let mut ledger = Ledger::look_up(connection, &batch.items).map_err(failed)?;
-        let mut report_no: u32 = connection
-            .query_row("SELECT coalesce(max(report_no), 0) FROM report", [], |row| row.get(0))
-            .map_err(failed)?;
+        let mut known = known::reports(connection, &batch.items).map_err(failed)?;
+        let prior = known::entries(connection, &batch.items).map_err(failed)?;
+        let mut ledger = Ledger::new(prior, open.entry_no);
+        let report_no = &mut open.report_no;
         let counts = &mut open.counts;
         let mut rows = Rows::default();
         for (at, item) in batch.items.iter().enumerate() {
@@ -195,10 +205,10 @@ impl Writer {
                         None => Outcome::Stored,
                     };
                     if one.outcome == Outcome::Stored {
-                        report_no = report_no.checked_add(1).ok_or(StoreError::Full { table: "report" })?;
+                        *report_no = report_no.checked_add(1).ok_or(StoreError::Full { table: "report" })?;
                         known.insert(*report_key, *content_key);
                         let keys = (*report_key, *content_key);
-                        let added = rows.push(&mut self.dimensions, report_no, keys, item.received_at, report)?;
+                        let added = rows.push(&mut self.dimensions, *report_no, keys, item.received_at, report)?;
                         counts.records += added.records;
                         counts.messages += added.messages;
                         counts.dmarc_pass += added.dmarc_pass;
@@ -220,7 +230,7 @@ impl Writer {
         self.dimensions.append(connection).map_err(|error| unwritten(&self.path, &error))?;
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
         rows.append(connection, self.run_no).map_err(failed)?;
-        ledger.append(connection, self.run_no).map_err(failed)?;
+        open.entry_no = ledger.append(connection, self.run_no).map_err(failed)?;
         forget_refused(connection, &batch.items).map_err(failed)?;
         move_positions(connection, &batch.positions).map_err(failed)
     }
@@ -251,27 +261,6 @@ fn say<'a>(document: &'a str, found: &'a Found) -> Said<'a> {
         }
     }
     said
-}
-
-/// Asks the store which of the batch's reports it knows: the content of each, by identity.
-fn known_reports(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<FxHashMap<u128, u128>> {
-    let keys = items.iter().flat_map(|item| &item.documents).filter_map(|document| match &document.found {
-        Found::Report { report_key, .. } => Some(Some(*report_key)),
-        _ => None,
-    });
-    connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_report (report_key UUID)")?;
-    let mut columns = Columns::new();
-    columns.keys("report_key", keys);
-    columns.append(connection, "batch_report")?;
-    let mut statement = connection.prepare(
-        "SELECT report_key::VARCHAR, content_key::VARCHAR FROM report WHERE report_key IN (FROM batch_report)",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut known: FxHashMap<u128, u128> = FxHashMap::default();
-    while let Some(row) = rows.next()? {
-        known.insert(key_of(&row.get::<_, String>(0)?), key_of(&row.get::<_, String>(1)?));
-    }
-    Ok(known)
 }
 
 fn move_positions(connection: &Connection, positions: &[MailboxPosition]) -> duckdb::Result<()> {
