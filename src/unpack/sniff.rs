@@ -156,7 +156,7 @@ fn looks_like_mail(rest: &[u8]) -> bool {
             Some(_) if number == 0 && (line.starts_with(b"From ") || line.starts_with(b">From ")) => continue,
             Some(_) => {}
         }
-        let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+        let Some(colon) = memchr::memchr(b':', line) else {
             // The last line may be cut off by the end of the head.
             return known;
         };
@@ -165,6 +165,10 @@ fn looks_like_mail(rest: &[u8]) -> bool {
             return known && number > 2;
         }
         known = known || MAIL_FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name));
+        if known && number > 1 {
+            // Whatever follows, it is a mail.
+            return true;
+        }
     }
     known
 }
