@@ -150,7 +150,10 @@ impl Writer {
         let since = Instant::now();
         let connection = store.connection();
         let doing = "preparing the commit";
-        connection.execute_batch(SETTINGS).and_then(|()| known::prepare(connection)).map_err(StoreError::query(doing))?;
+        connection
+            .execute_batch(SETTINGS)
+            .and_then(|()| known::prepare(connection))
+            .map_err(StoreError::query(doing))?;
         self.dimensions.refresh(connection)?;
         let (report_no, entry_no) = connection
             .query_row(LAST_NUMBERS, [], |row| Ok((row.get(0)?, row.get(1)?)))
