@@ -83,7 +83,7 @@ pub struct RateRow {
 }
 
 /// Counts and rates of some records.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Totals {
     /// Reports that the records are from.
     pub reports: u64,
@@ -190,7 +190,13 @@ const SUMS: &str = "
 /// The store cannot be asked.
 pub fn rates(connection: &Connection, scope: &Scope, by: RateBy) -> Result<Rates, QueryError> {
     let mail = if by == RateBy::Sender { Of::Attributed } else { Of::Records };
-    rows(connection, scope, by, mail, total(connection, scope, Of::Records)?)
+    let rows = rows(connection, scope, by, mail)?;
+    let total = match by {
+        // A message with two signatures counts under both.
+        RateBy::Selector => total(connection, scope, Of::Records)?,
+        _ => sum(connection, scope, &rows)?,
+    };
+    Ok(Rates::new(scope, by, rows, total))
 }
 
 impl Mail<'_> {
@@ -202,7 +208,8 @@ impl Mail<'_> {
         let Self { connection, scope, .. } = self;
         let total = total(connection, scope, Of::Flow)?;
         // The flow tells neither days nor reporters apart.
-        let by = |by, mail| rows(connection, scope, by, mail, total.clone());
+        let by =
+            |by, mail| Ok::<_, QueryError>(Rates::new(scope, by, rows(connection, scope, by, mail)?, total.clone()));
         Ok([by(RateBy::Domain, Of::Flow)?, by(RateBy::Reporter, Of::Records)?, by(RateBy::Week, Of::Records)?])
     }
 }
@@ -232,14 +239,43 @@ impl Of {
     }
 }
 
-fn rows(connection: &Connection, scope: &Scope, by: RateBy, mail: Of, total: Totals) -> Result<Rates, QueryError> {
+impl Rates {
+    fn new(scope: &Scope, by: RateBy, rows: Vec<RateRow>, total: Totals) -> Self {
+        Self { since: scope.span.since, until: scope.span.until, by, rows, total }
+    }
+}
+
+fn rows(connection: &Connection, scope: &Scope, by: RateBy, mail: Of) -> Result<Vec<RateRow>, QueryError> {
     let mut statement = connection.prepare(&grouped(scope, by, mail))?;
     let mut found = statement.query([])?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
         rows.push(RateRow::new(by, row.get::<_, Option<String>>(0)?, Totals::of(row, 1)?));
     }
-    Ok(Rates { since: scope.span.since, until: scope.span.until, by, rows, total })
+    Ok(rows)
+}
+
+/// Sums rows that each message is in once: another scan of the records for their total would take as long as the rows did. Only
+/// reports and sources, which may be in several rows, are counted anew.
+fn sum(connection: &Connection, scope: &Scope, rows: &[RateRow]) -> Result<Totals, QueryError> {
+    let sources = if scope.is_all() {
+        // A source is there because of some record.
+        "SELECT count(*) FROM source".to_owned()
+    } else {
+        format!("SELECT count(DISTINCT r.source) FROM record r WHERE {}", scope.of_records("r."))
+    };
+    let sql = format!("SELECT (SELECT count(*) FROM report p WHERE {}), ({sources})", scope.of_reports("p."));
+    let (reports, sources) = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut total = Totals { reports, sources, ..Totals::default() };
+    for RateRow { totals, .. } in rows {
+        total.messages += totals.messages;
+        total.dmarc_pass += totals.dmarc_pass;
+        total.dkim_aligned += totals.dkim_aligned;
+        total.spf_aligned += totals.spf_aligned;
+        total.quarantined += totals.quarantined;
+        total.rejected += totals.rejected;
+    }
+    Ok(total.rated())
 }
 
 /// Returns the statement behind the rows.
@@ -295,21 +331,28 @@ fn total(connection: &Connection, scope: &Scope, mail: Of) -> Result<Totals, Que
 impl Totals {
     /// Reads reports, messages, pass, DKIM, SPF, quarantined, rejected and sources from a row, beginning at a column.
     fn of(row: &Row<'_>, first: usize) -> duckdb::Result<Self> {
-        let (messages, dmarc_pass) = (row.get(first + 1)?, row.get(first + 2)?);
-        let (dkim_aligned, spf_aligned) = (row.get(first + 3)?, row.get(first + 4)?);
-        Ok(Self {
+        let counts = Self {
             reports: row.get(first)?,
-            messages,
-            dmarc_pass,
-            pass_rate: share(dmarc_pass, messages),
-            dkim_aligned,
-            spf_aligned,
-            dkim_rate: share(dkim_aligned, messages),
-            spf_rate: share(spf_aligned, messages),
+            messages: row.get(first + 1)?,
+            dmarc_pass: row.get(first + 2)?,
+            dkim_aligned: row.get(first + 3)?,
+            spf_aligned: row.get(first + 4)?,
             quarantined: row.get(first + 5)?,
             rejected: row.get(first + 6)?,
             sources: row.get(first + 7)?,
-        })
+            ..Self::default()
+        };
+        Ok(counts.rated())
+    }
+
+    /// Works the rates out of the counts.
+    fn rated(self) -> Self {
+        Self {
+            pass_rate: share(self.dmarc_pass, self.messages),
+            dkim_rate: share(self.dkim_aligned, self.messages),
+            spf_rate: share(self.spf_aligned, self.messages),
+            ..self
+        }
     }
 }
 
