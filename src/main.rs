@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(Exit::Findings) => ExitCode::from(3),
         Err(error) => {
             // Nothing is left to tell where standard error is gone.
-            let told = format!("{error:#}");
+            let told = dmarcase::words::told(&error);
             let lines: Vec<_> = told.lines().map(dmarcase::words::plain).collect();
             writeln!(std::io::stderr(), "dmarcase: {}", lines.join("\n")).ok();
             ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! Numbers and strangers' text as words: what evidence is written with, and what tables show. Nothing here prints.
+//! Numbers, errors and strangers' text as words: what evidence is written with, and what tables show. Nothing here prints.
 
 use std::borrow::Cow;
 
@@ -53,6 +53,18 @@ pub const fn plural(number: u64) -> &'static str {
 /// Returns a counted noun: 1 report, 2 reports.
 pub fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", count(number), plural(number))
+}
+
+/// Returns an error with its causes, each told once: most errors tell their cause in words of their own already.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 /// Returns the first `most` characters of a text, and a mark where more followed.

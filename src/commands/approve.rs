@@ -12,6 +12,7 @@ use crate::config::{Config, DkimRule, DomainPattern, Network, SenderRule, add_se
 use crate::query::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
 use crate::senders::{Catalogue, attribute, hold_evidence, hold_service, nearest_service};
 use crate::store::{Access, Store};
+use crate::words;
 
 /// Arguments of `senders approve`.
 #[derive(Debug, clap::Args)]
@@ -113,7 +114,7 @@ pub(super) fn run(context: &Context, args: &ApproveArgs) -> anyhow::Result<Exit>
 /// The rule is written by then: a store that cannot be asked is told, and attributed by the next command.
 fn told(done: anyhow::Result<Option<Vec<TakenOver>>>) -> Option<Vec<TakenOver>> {
     done.unwrap_or_else(|error| {
-        tracing::warn!("the rule is written, but the store is not attributed yet: {error:#}");
+        tracing::warn!("the rule is written, but the store is not attributed yet: {}", words::told(&error));
         None
     })
 }

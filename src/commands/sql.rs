@@ -9,6 +9,7 @@ use rustyline::error::ReadlineError;
 use super::{Context, Exit};
 use crate::print::{Format, RowWriter};
 use crate::query::{self, Files, SqlError};
+use crate::words::told;
 
 /// Arguments of `sql`.
 #[derive(Debug, clap::Args)]
@@ -94,7 +95,7 @@ fn prompt(context: &Context, connection: &Connection) -> anyhow::Result<()> {
                 }
                 editor.add_history_entry(whole).ok();
                 if let Err(error) = one(context, connection, whole) {
-                    writeln!(std::io::stderr(), "{error:#}").ok();
+                    writeln!(std::io::stderr(), "{}", told(&error)).ok();
                 }
                 statement.clear();
             }

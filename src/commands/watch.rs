@@ -18,6 +18,7 @@ use crate::config::{Config, MailboxConfig, Schedule};
 use crate::fetch::imap::{Idler, MailboxPoll, Pulse, Tokens, Woke};
 use crate::pipeline::Progress;
 use crate::watch::{Ended, Plan, waits};
+use crate::words::told;
 
 /// How often the loop looks at signals, clocks and the watchdog.
 const TICK: Duration = Duration::from_millis(200);
@@ -65,7 +66,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
                     idlers = Idlers::start(&mailboxes, &tokens);
                     tracing::info!("config read again: {} mailboxes", mailboxes.len());
                 }
-                Err(error) => tracing::error!("the old config stays in use: {error:#}"),
+                Err(error) => tracing::error!("the old config stays in use: {}", told(&error)),
             }
             notify(&[NotifyState::Ready]);
         }
@@ -95,7 +96,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
                 notify(&[NotifyState::Status(&format!("last poll {}: {line}", now.format("%F %T")))]);
             }
             Err(error) => {
-                tracing::error!("{error:#}");
+                tracing::error!("{}", told(&error));
                 for at in &due {
                     plan.ended(*at, began, now, Ended::Failed);
                 }

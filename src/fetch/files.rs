@@ -50,7 +50,8 @@ pub struct Survey {
 impl FetchError {
     fn new(path: PathBuf, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::NotFound => Self::Missing { path },
+            // Below a file there is nothing either.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing { path },
             _ => Self::Unreadable { path, source },
         }
     }

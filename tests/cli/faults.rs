@@ -21,6 +21,21 @@ fn a_missing_path_is_named_and_makes_no_store() {
 }
 
 #[test]
+fn what_the_system_says_is_told_once() {
+    let world = World::new();
+    std::fs::write(world.path("file"), "no folder").unwrap();
+    for (args, words) in [
+        (&["import", "file/below"][..], "no such file or folder"),
+        (&["inspect", "file/below"], "no such file or folder"),
+        (&["--config", "file/below", "rates"], "Not a directory"),
+        (&["--config", ".", "rates"], "Is a directory"),
+    ] {
+        let told = failure(&world, args);
+        assert_eq!(told.matches(words).count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn a_missing_store_says_how_to_make_one() {
     let world = World::new();
     let told = failure(&world, &["rates"]);
