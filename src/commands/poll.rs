@@ -79,7 +79,11 @@ impl Cycle<'_> {
             Ok((counts, store)) => (Ok(counts), store),
             // Where no run could begin, the end of a poll cannot be written down either.
             Err(error) if !begun_run.load(Ordering::Relaxed) => return Err(error.into()),
-            Err(error) => (Err(error), Store::open(self.db, Access::Write, self.wait)?),
+            Err(error) => match Store::open(self.db, Access::Write, self.wait) {
+                Ok(store) => (Err(error), store),
+                // The first error is the one to tell.
+                Err(_) => return Err(error.into()),
+            },
         };
         let ends = ends(mailboxes, &polls, &memory, begun, counts.as_ref().err());
         let whole: Vec<&str> = polls
@@ -142,12 +146,13 @@ fn tell(told: &HashMap<&str, Sender<imap::Committed>>, one: &Committed) {
         folder: folder.clone(),
         uid_validity: *uid_validity,
         uid: *uid,
-        kind: kind(one.outcome),
+        kind: kind(one.outcome, one.refused),
     });
 }
 
-fn kind(outcome: Outcome) -> CommittedKind {
+fn kind(outcome: Outcome, refused: bool) -> CommittedKind {
     match outcome {
+        _ if refused => CommittedKind::Refused,
         Outcome::Stored => CommittedKind::Report,
         Outcome::Duplicate => CommittedKind::Duplicate,
         Outcome::FailureReport | Outcome::TlsReport | Outcome::NotAReport => CommittedKind::NoReport,
@@ -226,14 +231,15 @@ impl Remembered for Memory {
         uids: &[u32],
     ) -> Result<Vec<(u32, CommittedKind)>, String> {
         let outcomes = self.0.outcomes(account, folder, uid_validity, uids).map_err(|error| error.to_string())?;
-        let mut kinds: HashMap<u32, Outcome> = HashMap::new();
-        for (uid, outcome) in outcomes {
-            let worst = kinds.entry(uid).or_insert(outcome);
+        let mut kinds: HashMap<u32, (Outcome, bool)> = HashMap::new();
+        for (uid, outcome, refused) in outcomes {
+            let (worst, never_taken) = kinds.entry(uid).or_insert((outcome, false));
             if outcome.weight() < worst.weight() {
                 *worst = outcome;
             }
+            *never_taken |= refused;
         }
-        Ok(kinds.into_iter().map(|(uid, outcome)| (uid, kind(outcome))).collect())
+        Ok(kinds.into_iter().map(|(uid, (outcome, refused))| (uid, kind(outcome, refused))).collect())
     }
 
     fn refused(&self, account: &str, folder: &str, uid_validity: u32) -> Vec<u32> {

@@ -1,7 +1,7 @@
 //! `retry`: the rejected items, read again, after an upgrade or a change of the limits.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use anyhow::bail;
 use chrono::DateTime;
@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
                 command: "retry",
                 tokens: &Tokens::default(),
                 progress: &Progress::default(),
-                stop: &AtomicBool::new(false),
+                stop: feeder.stop(),
                 beat: &AtomicU64::new(0),
                 only_again: true,
             };

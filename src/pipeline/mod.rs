@@ -106,7 +106,7 @@ pub struct Feeder<'a> {
     job: Job,
 }
 
-impl Feeder<'_> {
+impl<'a> Feeder<'a> {
     /// Hands over an item; waits while too much is in flight.
     ///
     /// # Errors
@@ -123,6 +123,11 @@ impl Feeder<'_> {
         self.job.bytes += cost;
         self.job.items.push(item);
         Ok(())
+    }
+
+    /// Returns the flag that ends the run when it is set, for those that wait for something before they feed.
+    pub const fn stop(&self) -> &'a AtomicBool {
+        &self.progress.stop
     }
 
     /// Says that every item of a folder up to a UID has been handed over: the position moves there with their commit.

@@ -258,13 +258,11 @@ fn rows(connection: &Connection, scope: &Scope, by: RateBy, mail: Of) -> Result<
 /// Sums rows that each message is in once: another scan of the records for their total would take as long as the rows did. Only
 /// reports and sources, which may be in several rows, are counted anew.
 fn sum(connection: &Connection, scope: &Scope, rows: &[RateRow]) -> Result<Totals, QueryError> {
-    let sources = if scope.is_all() {
-        // A source is there because of some record.
-        "SELECT count(*) FROM source".to_owned()
-    } else {
-        format!("SELECT count(DISTINCT r.source) FROM record r WHERE {}", scope.of_records("r."))
-    };
-    let sql = format!("SELECT (SELECT count(*) FROM report p WHERE {}), ({sources})", scope.of_reports("p."));
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM report p WHERE {}), (SELECT count(DISTINCT r.source) FROM record r WHERE {})",
+        scope.of_reports("p."),
+        scope.of_records("r."),
+    );
     let (reports, sources) = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut total = Totals { reports, sources, ..Totals::default() };
     for RateRow { totals, .. } in rows {

@@ -109,6 +109,14 @@ pub enum QueryError {
     /// The store holds nothing.
     #[error("the store holds no reports yet: `dmarcase import PATH` or `dmarcase fetch` brings some")]
     EmptyStore,
+    /// No report says its period.
+    #[error(
+        "none of the {reports} reports in the store has a date range that can be read, so that no period can be asked about; `dmarcase sql \"FROM report\"` shows them"
+    )]
+    Undated {
+        /// Reports held.
+        reports: u64,
+    },
     /// What was asked for is not there.
     #[error("{0}")]
     NotFound(String),
@@ -151,11 +159,15 @@ impl Scope {
     /// A flag that cannot be read, a domain or period that the store holds nothing of.
     pub fn resolve(connection: &Connection, args: &PeriodArgs, today: NaiveDate) -> Result<Self, QueryError> {
         let Days { since, until, as_of } = args.days.days(today)?;
-        let held: (Option<NaiveDate>, Option<NaiveDate>) =
-            connection.query_row("SELECT min(report_day), max(report_day) FROM report", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+        let held: (u64, Option<NaiveDate>, Option<NaiveDate>) =
+            connection.query_row("SELECT count(*), min(report_day), max(report_day) FROM report", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let (Some(first), Some(last)) = held else { return Err(QueryError::EmptyStore) };
+        let (first, last) = match held {
+            (0, ..) => return Err(QueryError::EmptyStore),
+            (_, Some(first), Some(last)) => (first, last),
+            (reports, ..) => return Err(QueryError::Undated { reports }),
+        };
         let domains = domains(connection, &args.domains)?;
         let mut scope = Self { since, until, as_of, domains, span: Span { since: first, until: last } };
         let found: (Option<NaiveDate>, Option<NaiveDate>) = connection.query_row(

@@ -183,23 +183,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds what another batch did.
-    pub fn add(&mut self, other: &Self) {
-        self.items += other.items;
-        self.reports_stored += other.reports_stored;
-        self.duplicates += other.duplicates;
-        self.conflicts += other.conflicts;
-        self.not_reports += other.not_reports;
-        self.failure_reports += other.failure_reports;
-        self.tls_reports += other.tls_reports;
-        self.rejected += other.rejected;
-        self.records += other.records;
-        self.messages += other.messages;
-        self.dmarc_pass += other.dmarc_pass;
-        self.bytes_read += other.bytes_read;
-        self.xml_bytes += other.xml_bytes;
-    }
-
     /// Counts one document's outcome.
     pub fn count(&mut self, outcome: Outcome) {
         match outcome {

@@ -86,9 +86,9 @@ pub enum StoreError {
         /// What DuckDB says.
         text: String,
     },
-    /// A batch could not be written; nothing of it is in the store.
+    /// What was read could not be written; nothing since the last commit is in the store.
     #[error(
-        "cannot write to the store {path}: {text}; nothing of this batch was stored: mend the cause (disk space, permissions) and run the command again"
+        "cannot write to the store {path}: {text}; nothing since the last commit was stored: mend the cause (disk space, permissions) and run the command again"
     )]
     Unwritten {
         /// The store.

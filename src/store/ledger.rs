@@ -62,12 +62,15 @@ impl<'a> Ledger<'a> {
         let mut still_true: FxHashSet<u64> = FxHashSet::default();
         let mut keep = false;
         for said in documents {
-            let same = prior.iter().find(|p| p.document.as_deref().unwrap_or("") == said.document);
-            // A stored report that comes again from the same origin is no news.
-            if let Some(known) = same
-                && (known.outcome == said.outcome.word()
-                    || (known.outcome == Outcome::Stored.word() && said.outcome == Outcome::Duplicate))
-            {
+            // Members of an archive may share a name, so that each row stands for one document only. A stored report that comes
+            // again from the same origin is no news.
+            let says = |known: &&Prior| {
+                known.document.as_deref().unwrap_or("") == said.document
+                    && !still_true.contains(&known.entry_no)
+                    && (known.outcome == said.outcome.word()
+                        || (known.outcome == Outcome::Stored.word() && said.outcome == Outcome::Duplicate))
+            };
+            if let Some(known) = prior.iter().find(says) {
                 still_true.insert(known.entry_no);
                 continue;
             }
@@ -99,8 +102,9 @@ impl<'a> Ledger<'a> {
                 told.push_str("; its bytes are not kept here, retry reads it where it lies");
             }
         }
-        self.delete_gone(connection)?;
         append_entries(connection, run_no, &self.entries)?;
+        // Last: bytes are kept for as long as some row of the ledger, a new one too, is about them.
+        self.delete_gone(connection)?;
         Ok(self.next - 1)
     }
 

@@ -41,8 +41,9 @@ const REFUSED: &str = "
     WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
         AND account IS NOT NULL AND folder IS NOT NULL AND uid_validity IS NOT NULL AND uid IS NOT NULL
     GROUP BY ALL ORDER BY uid DESC";
-const KINDS: &str =
-    "SELECT uid, outcome FROM ledger WHERE account = ? AND folder = ? AND uid_validity = ? AND uid <= ?";
+const KINDS: &str = "
+    SELECT uid, outcome, outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes') AND document IS NULL
+    FROM ledger WHERE account = ? AND folder = ? AND uid_validity = ? AND uid <= ?";
 
 impl MailboxMemory {
     /// Reads positions, and the mails that servers refused or that were over the limit `mail_bytes` gives for their
@@ -107,7 +108,8 @@ impl MailboxMemory {
         self.refused.keys().any(|(of, _, _)| of == account)
     }
 
-    /// Returns the outcomes of these mails, one for each document, as far as the ledger knows them.
+    /// Returns the outcomes of these mails, one for each document, as far as the ledger knows them, and whether the mail was never
+    /// taken.
     ///
     /// # Errors
     /// The store cannot be opened or read.
@@ -117,7 +119,7 @@ impl MailboxMemory {
         folder: &str,
         uid_validity: u32,
         uids: &[u32],
-    ) -> Result<Vec<(u32, Outcome)>, StoreError> {
+    ) -> Result<Vec<(u32, Outcome, bool)>, StoreError> {
         let wanted: HashSet<u32> = uids.iter().copied().collect();
         let Some(last) = uids.iter().max() else { return Ok(Vec::new()) };
         let store = Store::open(&self.path, Access::Read, self.wait)?;
@@ -132,7 +134,8 @@ impl MailboxMemory {
             if wanted.contains(&uid)
                 && let Some(outcome) = Outcome::of(&word)
             {
-                found.push((uid, outcome));
+                let refused: Option<bool> = row.get(2).map_err(StoreError::query(doing))?;
+                found.push((uid, outcome, refused.unwrap_or(false)));
             }
         }
         Ok(found)
@@ -188,18 +191,19 @@ fn record(connection: &Connection, poll: &PollEnd) -> duckdb::Result<()> {
 /// Deletes the rows that say that a mail was refused, where the mail came after all. Inside the batch's transaction.
 pub(super) fn forget_refused(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<()> {
     let came = items.iter().filter(|item| !matches!(item.content, Content::Refused(_)));
-    let uids: HashMap<(&str, &str, u32), Vec<u32>> = came.fold(HashMap::new(), |mut all, item| {
+    let mails: HashMap<(&str, &str, u32), HashMap<u32, u128>> = came.fold(HashMap::new(), |mut all, item| {
         if let Origin::Mailbox { account, folder, uid_validity, uid } = &item.origin {
-            all.entry((account.as_str(), folder.as_str(), *uid_validity)).or_default().push(*uid);
+            all.entry((account.as_str(), folder.as_str(), *uid_validity)).or_default().insert(*uid, item.content_hash);
         }
         all
     });
-    for ((account, folder, uid_validity), uids) in uids {
+    for ((account, folder, uid_validity), mails) in mails {
         let mut statement = connection.prepare(REFUSED_OF)?;
         let refused = statement.query_map(params![account, folder, uid_validity], |row| row.get::<_, u32>(0))?;
         for uid in refused.collect::<Result<Vec<_>, _>>()? {
-            if uids.contains(&uid) {
-                connection.execute(FORGET, params![account, folder, uid_validity, uid])?;
+            if let Some(content_hash) = mails.get(&uid) {
+                let content_hash = format!("{content_hash:032x}");
+                connection.execute(FORGET, params![account, folder, uid_validity, uid, content_hash])?;
             }
         }
     }
@@ -211,4 +215,6 @@ const REFUSED_OF: &str = "
         AND account = ? AND folder = ? AND uid_validity = ? AND document IS NULL";
 const FORGET: &str = "
     DELETE FROM ledger WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
-        AND account = ? AND folder = ? AND uid_validity = ? AND uid = ? AND document IS NULL";
+        AND account = ? AND folder = ? AND uid_validity = ? AND uid = ? AND document IS NULL
+        -- Not what is said of the mail itself, now that it came.
+        AND content_hash IS DISTINCT FROM ?::UUID";

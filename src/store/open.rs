@@ -30,13 +30,16 @@ pub struct Store {
 }
 
 /// Memory that the engine may use while it writes; a batch needs far less.
-const WRITE_MEMORY: &str = "160MB";
+pub(super) const WRITE_MEMORY: &str = "160MB";
 
 /// A commit of more than this goes straight into the file, not through the log first.
 const DIRECT: &str = "256KB";
 
 /// A size that no log reaches.
 const NEVER: &str = "1TB";
+
+/// Longest time to wait for another part of this process: longer than any commit.
+const OWN_TURN: Duration = Duration::from_secs(60);
 
 /// What the engine says where another process has the file.
 const BUSY: &str = "Could not set lock on file";
@@ -54,7 +57,8 @@ impl Store {
             Access::Read | Access::Write => {}
         }
         let started = Instant::now();
-        let Some(turn) = Turn::take(path, access, wait) else {
+        // Other parts of this process end soon; `wait` is about other processes.
+        let Some(turn) = Turn::take(path, access, wait.max(OWN_TURN)) else {
             let holder = "this very process".to_owned();
             return Err(StoreError::Locked { path: path.to_owned(), holder, waited: started.elapsed() });
         };

@@ -9,9 +9,10 @@ use super::dimensions::Dimensions;
 use super::known;
 use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
+use super::open::WRITE_MEMORY;
 use super::records::Rows;
 use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError};
-use crate::fetch::Origin;
+use crate::fetch::{Content, Origin};
 
 /// Writes one run. It holds the store only from the first batch of a transaction to its commit, so that readers get
 /// their turn between transactions.
@@ -55,8 +56,10 @@ const LAST_NUMBERS: &str = "
 pub struct Committed {
     /// The item.
     pub origin: Origin,
-    /// The outcome that matters most for it: a report before a rejection before no report.
+    /// The outcome that matters most for it, as [`Outcome::weight`] orders them.
     pub outcome: Outcome,
+    /// Its bytes were never taken.
+    pub refused: bool,
 }
 
 impl Writer {
@@ -172,8 +175,8 @@ impl Writer {
             Some(store) => store,
             None => Store::open(&self.path, Access::Write, self.wait)?,
         };
-        // Nobody reads items any more.
-        let free = store.connection().execute_batch("RESET memory_limit");
+        // The batches are in. One thread stays enough for what follows, and starting another costs more than it saves.
+        let free = store.connection().execute_batch(&format!("SET memory_limit = '{WRITE_MEMORY}'"));
         free.map_err(|error| unwritten(&self.path, &error))?;
         store
             .connection()
@@ -227,7 +230,11 @@ impl Writer {
                 said.push(one);
             }
             let outcome = said.iter().map(|one| one.outcome).min_by_key(|outcome| outcome.weight());
-            open.told.push(Committed { origin: item.origin.clone(), outcome: outcome.unwrap_or(Outcome::NotAReport) });
+            open.told.push(Committed {
+                origin: item.origin.clone(),
+                outcome: outcome.unwrap_or(Outcome::NotAReport),
+                refused: matches!(item.content, Content::Refused(_)),
+            });
             ledger.say(at, item, said);
         }
         self.dimensions.append(connection).map_err(|error| unwritten(&self.path, &error))?;

@@ -205,7 +205,7 @@ fn a_full_disk_is_one_clear_error() {
     let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("nothing of this batch was stored") || told.contains("cannot"), "{told}");
+    assert!(told.contains("nothing since the last commit was stored") || told.contains("cannot"), "{told}");
     assert_eq!(world.number("SELECT count(*) FROM report"), 1);
     assert_eq!(world.import(&folder)["reports_stored"], 1500);
 }

@@ -162,6 +162,42 @@ fn a_raised_limit_fetches_what_was_over_it() {
     assert_eq!(world.number("SELECT count(*) FROM ledger WHERE outcome = 'not-a-report' AND uid = 2"), 1);
 }
 
+/// What was never taken is in no store: it stays in the mailbox, whatever is done with what was rejected.
+#[test]
+fn a_mail_that_was_not_taken_is_not_deleted() {
+    let Some(server) = Dovecot::start() else { return };
+    let large = [b"Subject: large\n\n".to_vec(), vec![b'x'; 5000]].concat();
+    server.deliver("INBOX", [OTHER, &large, BROKEN]);
+    let places = "after_other = \"delete\"\nafter_rejected = \"delete\"";
+    let world = World::new(&server.mailbox(&format!("mail_bytes = 2000\n{places}")));
+    for deleted in [2, 0] {
+        assert_eq!(world.json(&["fetch"])["mailboxes"][0]["folders"][0]["deleted"], deleted);
+        assert_eq!(server.names("INBOX").len(), 1);
+    }
+    world.configure(&server.mailbox(places));
+    assert_eq!(world.json(&["fetch"])["items"], 1);
+    assert_eq!(server.names("INBOX").len(), 0);
+}
+
+/// What the ledger says of a mail that came does not go as what it said of a mail that did not come.
+#[test]
+fn a_mail_over_a_limit_that_was_lowered_keeps_its_row() {
+    let Some(server) = Dovecot::start() else { return };
+    server.deliver("INBOX", [BROKEN]);
+    let world = World::new(&server.mailbox(""));
+    world.json(&["fetch"]);
+    let said = "SELECT code FROM ledger WHERE uid = 1";
+    let before = world.json(&["sql", said]);
+    world.configure(&format!("[limits]\nmail_bytes = 100\n{}", server.mailbox("")));
+    for _ in 0..2 {
+        world.json(&["retry"]);
+        assert_eq!(world.json(&["sql", said]), serde_json::json!([{"code": "mail_bytes"}]));
+    }
+    world.configure(&server.mailbox(""));
+    world.json(&["retry"]);
+    assert_eq!(world.json(&["sql", said]), before);
+}
+
 /// `retry` asks the mailbox for what its server refused; where it refuses still, it stays rejected.
 #[test]
 fn retry_asks_for_what_the_server_refused() {

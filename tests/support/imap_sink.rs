@@ -89,7 +89,7 @@ impl Sink for Pipe<'_> {
         };
         let kind = match kept {
             Kept::Bytes(_) => self.store.kinds.lock().unwrap().get(&uid).copied().unwrap_or(CommittedKind::Report),
-            Kept::Refused(..) => CommittedKind::Rejected,
+            Kept::Refused(..) => CommittedKind::Refused,
         };
         let before = self.store.mails.lock().unwrap().insert((folder.clone(), uid_validity, uid), kept.clone());
         assert!(!matches!(before, Some(Kept::Bytes(_))), "UID {uid} came twice");
@@ -130,7 +130,7 @@ impl Remembered for Store {
                 let kept = mails.get(&(folder.to_owned(), validity, *uid))?;
                 let kind = match kept {
                     Kept::Bytes(_) => kinds.get(uid).copied().unwrap_or(CommittedKind::Report),
-                    Kept::Refused(..) => CommittedKind::Rejected,
+                    Kept::Refused(..) => CommittedKind::Refused,
                 };
                 Some((*uid, kind))
             })

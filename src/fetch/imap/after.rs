@@ -31,6 +31,7 @@ pub(super) fn wish(mailbox: &MailboxConfig, kind: CommittedKind) -> &After {
         CommittedKind::Report | CommittedKind::Duplicate => &mailbox.after,
         CommittedKind::NoReport => &mailbox.after_other,
         CommittedKind::Rejected => &mailbox.after_rejected,
+        CommittedKind::Refused => &After::Keep,
     }
 }
 

@@ -207,8 +207,7 @@ fn internal_date(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_str(text.trim(), "%d-%b-%Y %H:%M:%S %z").ok().map(|date| date.with_timezone(&Utc))
 }
 
-/// A range from the first to the last: what is between them in the folder is in the list too, or gone, or was taken out
-/// for its size; then the range is split there.
+/// The messages as a sequence set, and none between them: that one may be over the limit.
 fn ranges(wanted: &[Wanted]) -> String {
     super::uid_set(&wanted.iter().map(|wanted| wanted.uid).collect::<Vec<_>>())
 }

@@ -119,6 +119,8 @@ pub enum CommittedKind {
     NoReport,
     /// Something of it was rejected, or contradicts a stored report.
     Rejected,
+    /// It was never taken: over the limit, or the server did not give it. It stays as it is, and is asked for again.
+    Refused,
 }
 
 /// Writes UIDs as a sequence set (RFC 9051 section 9). Only UIDs that are given are in it: a range never spans others.
