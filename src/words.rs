@@ -59,7 +59,8 @@ pub fn counted(number: u64, one: &str) -> String {
 pub fn told(error: &anyhow::Error) -> String {
     let mut told = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !told.contains(&cause) {
+        // The engine's number for every error, which says nothing.
+        if !told.contains(&cause) && !cause.ends_with("Unknown error code") {
             told.push_str(": ");
             told.push_str(&cause);
         }

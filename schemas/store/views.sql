@@ -39,6 +39,56 @@ LEFT JOIN sender n ON n.sender_no = r.sender_no
 LEFT JOIN auth a ON a.auth_no = r.auth
 LEFT JOIN reason o ON o.reason_no = r.reason;
 COMMENT ON VIEW record_full IS 'The flat picture: one row per record, in words. The first thing to reach for.';
+COMMENT ON COLUMN record_full.report_no IS 'The report.';
+COMMENT ON COLUMN record_full.record_no IS 'Place in the report, from 1.';
+COMMENT ON COLUMN record_full.reporter IS 'org_name: the organisation that sent the report.';
+COMMENT ON COLUMN record_full.report_id IS 'report_id, whole.';
+COMMENT ON COLUMN record_full.report_key IS 'Hash of the identity of the report.';
+COMMENT ON COLUMN record_full.begin_at IS 'Begin of the period, UTC.';
+COMMENT ON COLUMN record_full.end_at IS 'End of the period, UTC.';
+COMMENT ON COLUMN record_full.report_day IS 'UTC date of the middle of the period.';
+COMMENT ON COLUMN record_full.source_ip IS 'Sending address: canonical text; NULL where unreadable.';
+COMMENT ON COLUMN record_full.ip_sort IS 'The address as a 128-bit number that sorts and compares ranges; IPv4 as ::ffff:a.b.c.d.';
+COMMENT ON COLUMN record_full.ptr IS 'Host name of the address (enrich).';
+COMMENT ON COLUMN record_full.ptr_confirmed IS 'The host name resolves back to the address; NULL where not checked.';
+COMMENT ON COLUMN record_full.network IS 'Network of the address (enrich).';
+COMMENT ON COLUMN record_full.as_number IS 'Autonomous system number (enrich).';
+COMMENT ON COLUMN record_full.as_name IS 'Autonomous system name (enrich).';
+COMMENT ON COLUMN record_full.country IS 'Country code (enrich).';
+COMMENT ON COLUMN record_full.messages IS 'count; NULL where unreadable.';
+COMMENT ON COLUMN record_full.disposition IS 'none, quarantine, reject or pass; NULL where unknown.';
+COMMENT ON COLUMN record_full.dkim_aligned IS 'policy_evaluated/dkim is pass; NULL where unknown.';
+COMMENT ON COLUMN record_full.spf_aligned IS 'policy_evaluated/spf is pass; NULL where unknown.';
+COMMENT ON COLUMN record_full.dmarc_pass IS 'DKIM aligned or SPF aligned.';
+COMMENT ON COLUMN record_full.dkim_raw_pass IS 'Some DKIM result says pass, aligned or not.';
+COMMENT ON COLUMN record_full.spf_raw_pass IS 'Some SPF result says pass, aligned or not.';
+COMMENT ON COLUMN record_full.dkim_recomputed IS 'Our own verdict: some passing DKIM domain aligns with header from.';
+COMMENT ON COLUMN record_full.spf_recomputed IS 'Our own verdict: some passing MAIL FROM domain aligns with header from.';
+COMMENT ON COLUMN record_full.header_from IS 'RFC 5322 From domain.';
+COMMENT ON COLUMN record_full.header_from_org IS 'Its organisational domain (public suffix list).';
+COMMENT ON COLUMN record_full.envelope_from IS 'RFC 5321 MAIL FROM domain; empty for the null sender, NULL where not said.';
+COMMENT ON COLUMN record_full.envelope_to IS 'Recipient domain; NULL where not said.';
+COMMENT ON COLUMN record_full.policy_domain IS 'Domain whose policy the reporter applied, lower case.';
+COMMENT ON COLUMN record_full.policy_domain_org IS 'Its organisational domain (public suffix list).';
+COMMENT ON COLUMN record_full.effective_policy IS 'Policy that the report applies to header from: p, or sp for a subdomain.';
+COMMENT ON COLUMN record_full.p IS 'Policy of the domain as reported.';
+COMMENT ON COLUMN record_full.sp IS 'Policy of subdomains as reported; NULL where absent, never filled from p.';
+COMMENT ON COLUMN record_full.np IS 'Policy of non-existent subdomains as reported (RFC 9091, RFC 9990).';
+COMMENT ON COLUMN record_full.pct IS 'Sampling percentage as reported (RFC 7489); NULL where absent.';
+COMMENT ON COLUMN record_full.adkim IS 'DKIM alignment mode as reported: r or s; NULL where absent.';
+COMMENT ON COLUMN record_full.aspf IS 'SPF alignment mode as reported: r or s; NULL where absent.';
+COMMENT ON COLUMN record_full.testing IS 'Testing flag t (RFC 9990).';
+COMMENT ON COLUMN record_full.schema_variant IS 'rfc7489, rfc9990 or draft.';
+COMMENT ON COLUMN record_full.sender IS 'Who sent it: a name of the config or the catalogue, a domain that the evidence names, or the address.';
+COMMENT ON COLUMN record_full.sender_status IS 'approved, recognised or unknown.';
+COMMENT ON COLUMN record_full.service IS 'Public service of the sender, where known.';
+COMMENT ON COLUMN record_full.evidence IS 'What names the sender, in words.';
+COMMENT ON COLUMN record_full.dkim IS 'DKIM results in document order.';
+COMMENT ON COLUMN record_full.spf IS 'SPF results in document order.';
+COMMENT ON COLUMN record_full.reasons IS 'Override reasons in document order.';
+COMMENT ON COLUMN record_full.stream IS 'Number in stream: header from, results, policy and what the receiver made of them.';
+COMMENT ON COLUMN record_full.source IS 'Number in source.';
+COMMENT ON COLUMN record_full.policy_domain_no IS 'Number of the policy domain in domain.';
 
 CREATE OR REPLACE VIEW daily AS
 SELECT r.report_day, d.name AS policy_domain, coalesce(n.name, s.source_ip) AS sender,
@@ -55,18 +105,38 @@ LEFT JOIN source s ON s.source_no = r.source
 LEFT JOIN sender n ON n.sender_no = r.sender_no
 GROUP BY ALL;
 COMMENT ON VIEW daily IS 'Messages by report day, policy domain and sender.';
+COMMENT ON COLUMN daily.report_day IS 'UTC date of the middle of the period.';
+COMMENT ON COLUMN daily.policy_domain IS 'Domain whose policy the reporter applied, lower case.';
+COMMENT ON COLUMN daily.sender IS 'Who sent it: a name of the config or the catalogue, a domain that the evidence names, or the address.';
+COMMENT ON COLUMN daily.sender_status IS 'approved, recognised or unknown.';
+COMMENT ON COLUMN daily.messages IS 'Messages.';
+COMMENT ON COLUMN daily.dmarc_pass IS 'Messages that pass DMARC.';
+COMMENT ON COLUMN daily.dkim_aligned IS 'Messages that are DKIM aligned.';
+COMMENT ON COLUMN daily.spf_aligned IS 'Messages that are SPF aligned.';
+COMMENT ON COLUMN daily.quarantined IS 'Messages that were quarantined.';
+COMMENT ON COLUMN daily.rejected IS 'Messages that were rejected.';
 
 CREATE OR REPLACE VIEW dkim_results AS
 SELECT f.* EXCLUDE (dkim, spf, reasons), u.d."domain" AS dkim_domain, u.d.domain_org AS dkim_domain_org,
     u.d.selector AS selector, u.d.result AS result, u.d.human_result AS human_result
 FROM record_full f, unnest(f.dkim) AS u(d);
-COMMENT ON VIEW dkim_results IS 'One row per record and DKIM result. A record with two signatures counts twice: do not sum messages over records.';
+COMMENT ON VIEW dkim_results IS 'One row per record and DKIM result, with the columns of record_full. A record with two signatures counts twice: do not sum messages over records.';
+COMMENT ON COLUMN dkim_results.dkim_domain IS 'Signing domain d=.';
+COMMENT ON COLUMN dkim_results.dkim_domain_org IS 'Its organisational domain (public suffix list).';
+COMMENT ON COLUMN dkim_results.selector IS 'Selector s=; NULL where not said.';
+COMMENT ON COLUMN dkim_results.result IS 'The result, in the words of RFC 8601.';
+COMMENT ON COLUMN dkim_results.human_result IS 'What the reporter added; NULL where nothing.';
 
 CREATE OR REPLACE VIEW spf_results AS
 SELECT f.* EXCLUDE (dkim, spf, reasons), u.d."domain" AS spf_domain, u.d.domain_org AS spf_domain_org,
     u.d."scope" AS "scope", u.d.result AS result, u.d.human_result AS human_result
 FROM record_full f, unnest(f.spf) AS u(d);
-COMMENT ON VIEW spf_results IS 'One row per record and SPF result. A record with two results counts twice: do not sum messages over records.';
+COMMENT ON VIEW spf_results IS 'One row per record and SPF result, with the columns of record_full. A record with two results counts twice: do not sum messages over records.';
+COMMENT ON COLUMN spf_results.spf_domain IS 'Domain checked.';
+COMMENT ON COLUMN spf_results.spf_domain_org IS 'Its organisational domain (public suffix list).';
+COMMENT ON COLUMN spf_results."scope" IS 'mfrom or helo; NULL where not said.';
+COMMENT ON COLUMN spf_results.result IS 'The result, in the words of RFC 8601.';
+COMMENT ON COLUMN spf_results.human_result IS 'What the reporter added; NULL where nothing.';
 
 CREATE OR REPLACE VIEW policy_latest AS
 WITH last AS (SELECT policy_domain_no, max(report_day) AS "day" FROM report GROUP BY policy_domain_no)
@@ -79,3 +149,15 @@ FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.repo
 WHERE r.policy_domain IS NOT NULL
 GROUP BY r.policy_domain, r.policy_domain_no;
 COMMENT ON VIEW policy_latest IS 'The policy of each domain as most reports of its last two days say, value by value, with the defaults of the standards filled in.';
+COMMENT ON COLUMN policy_latest.policy_domain IS 'The domain.';
+COMMENT ON COLUMN policy_latest.policy_domain_org IS 'Its organisational domain (public suffix list).';
+COMMENT ON COLUMN policy_latest.policy_domain_no IS 'Its number in domain.';
+COMMENT ON COLUMN policy_latest.reporters IS 'Reporters whose reports were looked at.';
+COMMENT ON COLUMN policy_latest.end_at IS 'End of the last period, UTC.';
+COMMENT ON COLUMN policy_latest.p IS 'Policy of the domain.';
+COMMENT ON COLUMN policy_latest.sp IS 'Policy of its subdomains; p where absent.';
+COMMENT ON COLUMN policy_latest.np IS 'Policy of non-existent subdomains; sp or p where absent.';
+COMMENT ON COLUMN policy_latest.pct IS 'Sampling percentage; 100 where absent.';
+COMMENT ON COLUMN policy_latest.testing IS 'Testing flag t (RFC 9990); false where absent.';
+COMMENT ON COLUMN policy_latest.adkim IS 'DKIM alignment mode; r where absent.';
+COMMENT ON COLUMN policy_latest.aspf IS 'SPF alignment mode; r where absent.';

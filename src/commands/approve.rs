@@ -17,7 +17,7 @@ use crate::words;
 /// Arguments of `senders approve`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A name is taken from `dmarcase senders` or the catalogue: the rule then holds what names it. An address or network
+A name is taken from `dmarcase senders` or the catalogue: the rule then holds what names it. An address or network \
 approves that network; a domain approves mail that passes DKIM or SPF as it.
   dmarcase senders approve 'Twilio SendGrid' --name newsletter --owner marketing@example.com
   dmarcase senders approve 192.0.2.0/28 --name mta --from example.com

@@ -15,9 +15,9 @@ use crate::store::{Access, Store};
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Looks up the DMARC record and whether its reports may go where it sends them, SPF with all includes (at most 10 lookups),
-the DKIM key of every selector that the store's reports saw in the last 30 days, MX and gateway, reverse DNS of the
-heaviest sources, and blocklists. An answer that never came is `could not check`, never `ok`. The findings are kept in
+Looks up the DMARC record and whether its reports may go where it sends them, SPF with all includes (at most 10 lookups), \
+the DKIM key of every selector that the store's reports saw in the last 30 days, MX and gateway, reverse DNS of the \
+heaviest sources, and blocklists. An answer that never came is `could not check`, never `ok`. The findings are kept in \
 the store with their time: `case` and `gaps` name them.
 
 Name servers and blocklists are the config's; without them the system's, and a short list:

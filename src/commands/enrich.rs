@@ -20,8 +20,8 @@ const BATCH: usize = 256;
 /// Arguments of `enrich`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Asks DNS for the host name of every source that lacks one, heaviest first, and whether the name resolves back to the
-address: only then does it count for a [[sender]] rule or the catalogue. A question without an answer is not `no name`:
+Asks DNS for the host name of every source that lacks one, heaviest first, and whether the name resolves back to the \
+address: only then does it count for a [[sender]] rule or the catalogue. A question without an answer is not `no name`: \
 the source keeps what was known and is asked again by the next run. The store is held only while a batch is written.
 
 Networks and countries come from files of yours, in the format of MaxMind or IPinfo:

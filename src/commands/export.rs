@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> 
         bail!("`{}` is not held apart by tenant: export one of {}", args.from, NARROWED.join(", "));
     }
     let form = form(args)?;
-    let store = context.read()?;
+    let store = context.read_as_is()?;
     let connection = store.connection();
     let scope = Scope::resolve(connection, &args.period, context.today)?;
     // Beside the target and renamed at the end, so that nobody finds half a file.

@@ -111,12 +111,20 @@ pub(super) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<Exit> 
     let options = FileOptions { hold_bytes: HOLD_BYTES, mail_bytes: limits.mail_bytes };
     let total = || Some(survey(&args.paths).bytes).filter(|bytes| *bytes > 0);
     ingest(context, "import", args.strict, total, |feeder| {
+        let mut first: Result<(), FetchError> = Ok(());
         for item in items(&args.paths, &options) {
-            if feeder.item(item?).is_err() {
-                break;
+            match item {
+                Ok(item) => {
+                    if feeder.item(item).is_err() {
+                        break;
+                    }
+                }
+                // What comes behind it is read all the same.
+                Err(error) if first.is_err() => tracing::error!("{error}"),
+                Err(error) => first = Err(error),
             }
         }
-        Ok::<(), FetchError>(())
+        first
     })
 }
 

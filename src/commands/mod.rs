@@ -135,7 +135,24 @@ impl Context {
     pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
         let current = |store: &Store| Ok(crate::senders::is_current(store.connection(), &self.config, as_of)?);
         let again = |store: &Store| Ok(crate::senders::attribute(store, &self.config, as_of).map(drop)?);
-        self.read_mended("attributing sources to senders", current, again)
+        self.read_mended(
+            "the rules for senders have changed, and applying them needs the store for writing",
+            current,
+            again,
+        )
+    }
+
+    /// Like [`Context::read_attributed`], for who asks the store itself: where this user may not write it, it is read as it is, and
+    /// that is said.
+    ///
+    /// # Errors
+    /// Like [`Context::read`].
+    pub fn read_as_is(&self) -> anyhow::Result<Store> {
+        self.read_attributed(self.today).or_else(|error| {
+            let store = self.read()?;
+            tracing::warn!("senders are those of the rules that were applied last: {}", crate::words::told(&error));
+            Ok(store)
+        })
     }
 
     /// Opens the store for reading, with all delivery evidence judged by a table of gateways. Where the table has changed since
@@ -146,7 +163,11 @@ impl Context {
     pub fn read_judged(&self, gateways: &Gateways) -> anyhow::Result<Store> {
         let current = |store: &Store| Ok(crate::evidence::is_judged(store, gateways)?);
         let again = |store: &Store| Ok(crate::evidence::judge(store, gateways)?);
-        self.read_mended("judging responses by the gateways", current, again)
+        self.read_mended(
+            "the table of gateways has changed, and applying it needs the store for writing",
+            current,
+            again,
+        )
     }
 
     /// Opens the store for reading; where what is derived in it is not current, that is made again first.
@@ -203,6 +224,9 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         && let Some(why) = command.refuses_tenant()
     {
         anyhow::bail!("--tenant has no place here: {why}");
+    }
+    if global.format == Format::Parquet && !matches!(command, Command::Sql(_)) {
+        anyhow::bail!("only `sql` writes Parquet to standard output; `dmarcase export FILE.parquet` writes a file");
     }
     let context = Context::new(global)?;
     match command {

@@ -12,7 +12,7 @@ pub struct ReportArgs {
 
 /// Runs `report`.
 pub(super) fn run(context: &Context, args: &ReportArgs) -> anyhow::Result<Exit> {
-    let store = context.read()?;
+    let store = context.read_as_is()?;
     context.answer(&query::report(store.connection(), &args.id)?)?;
     Ok(Exit::Done)
 }

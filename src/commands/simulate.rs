@@ -7,9 +7,10 @@ use crate::query::{AskedPolicy, PeriodArgs, Scope, simulate};
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Every message is judged again by its auth_results; what fails meets the policy, unless the receiver has a reason of its
-own to let it through. What is not asked stays as each domain publishes it; sp follows p where it does so now. With no
-policy at all, p=reject and sp=reject are tried. Reports do not say whether a subdomain exists, so np is not applied.
+Every message is judged again by its auth_results; what fails meets the policy, unless the receiver has a reason of its \
+own to let it through. What is not asked stays as each domain publishes it; sp follows p where it does so now. With no \
+policy at all, p=reject and sp=reject are tried. Newly hit is what was not treated so already, and a domain is ready where little \
+of its own mail is. Reports do not say whether a subdomain exists, so np is not applied.
   dmarcase simulate --p quarantine --domain example.com
   dmarcase simulate --p reject --adkim s --since 3mo --check")]
 pub struct SimulateArgs {

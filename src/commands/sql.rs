@@ -2,13 +2,13 @@
 
 use std::io::{IsTerminal, Read, Write};
 
-use anyhow::Context as _;
-use duckdb::Connection;
+use anyhow::{Context as _, bail};
 use rustyline::error::ReadlineError;
 
 use super::{Context, Exit};
 use crate::print::{Format, RowWriter};
 use crate::query::{self, Files, SqlError};
+use crate::store::Store;
 use crate::words::told;
 
 /// Arguments of `sql`.
@@ -27,17 +27,14 @@ pub struct SqlArgs {
 
 /// Runs `sql`.
 pub(super) fn run(context: &Context, args: &SqlArgs) -> anyhow::Result<Exit> {
-    let store = context.read()?;
-    let connection = store.connection();
-    if context.output.format == Format::Parquet {
-        let statement = given(args)?.context("--format parquet needs the statement as an argument")?;
-        parquet(context, connection, args, &statement)?;
-        return Ok(Exit::Done);
-    }
-    query::lock_down(connection, if args.allow_files { Files::All } else { Files::None })?;
     match given(args)? {
-        Some(statement) => one(context, connection, &statement)?,
-        None => prompt(context, connection)?,
+        Some(statement) if statement.trim().is_empty() => bail!("the statement is empty; see `dmarcase sql --help`"),
+        Some(statement) if context.output.format == Format::Parquet => parquet(context, args, &statement)?,
+        Some(statement) => one(context, args, &statement)?,
+        None if context.output.format == Format::Parquet => {
+            bail!("--format parquet needs the statement as an argument")
+        }
+        None => prompt(context, args)?,
     }
     Ok(Exit::Done)
 }
@@ -55,10 +52,22 @@ fn given(args: &SqlArgs) -> anyhow::Result<Option<String>> {
     Ok(Some(statement))
 }
 
-fn one(context: &Context, connection: &Connection, statement: &str) -> anyhow::Result<()> {
+/// Opens the store, locked down.
+fn open(context: &Context, files: Files<'_>) -> anyhow::Result<Store> {
+    let store = context.read_as_is()?;
+    query::lock_down(store.connection(), files)?;
+    Ok(store)
+}
+
+const fn files(args: &SqlArgs) -> Files<'static> {
+    if args.allow_files { Files::All } else { Files::None }
+}
+
+fn one(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
+    let store = open(context, files(args))?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut rows = RowWriter::new(&mut out, context.output.format, context.output.colour);
-    let done = query::sql(connection, statement, &mut rows)
+    let done = query::sql(store.connection(), statement, &mut rows)
         .and_then(|()| rows.end().map_err(SqlError::from))
         .and_then(|()| out.flush().map_err(SqlError::from));
     match done {
@@ -68,25 +77,32 @@ fn one(context: &Context, connection: &Connection, statement: &str) -> anyhow::R
     }
 }
 
-fn parquet(context: &Context, connection: &Connection, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
+fn parquet(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
     let path = std::env::temp_dir().join(format!("dmarcase-{}.parquet", std::process::id()));
-    query::lock_down(connection, if args.allow_files { Files::All } else { Files::Only(&path) })?;
-    let written = query::sql_to_parquet(connection, statement, &path).map_err(anyhow::Error::from).and_then(|()| {
-        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        context.output.raw(&bytes).context("writing the result")
-    });
+    let store = open(context, if args.allow_files { Files::All } else { Files::Only(&path) })?;
+    let written =
+        query::sql_to_parquet(store.connection(), statement, &path).map_err(anyhow::Error::from).and_then(|()| {
+            let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+            context.output.raw(&bytes).context("writing the result")
+        });
     std::fs::remove_file(&path).ok();
     written
 }
 
-/// Asks for statements until the end of input. A wrong one is told and the prompt goes on.
-fn prompt(context: &Context, connection: &Connection) -> anyhow::Result<()> {
+/// Asks for statements until the end of input. A wrong one is told and the prompt goes on. The store is open only while one runs:
+/// nobody else could write to it while somebody thinks.
+fn prompt(context: &Context, args: &SqlArgs) -> anyhow::Result<()> {
     let mut editor = rustyline::DefaultEditor::new().context("starting the prompt")?;
     let mut statement = String::new();
     loop {
         let sign = if statement.is_empty() { "dmarcase> " } else { "      ..> " };
         match editor.readline(sign) {
             Ok(line) => {
+                if statement.is_empty()
+                    && matches!(line.trim().trim_end_matches(';'), "exit" | "quit" | ".exit" | ".quit" | "\\q")
+                {
+                    return Ok(());
+                }
                 statement.push_str(&line);
                 statement.push('\n');
                 let whole = statement.trim();
@@ -94,7 +110,7 @@ fn prompt(context: &Context, connection: &Connection) -> anyhow::Result<()> {
                     continue;
                 }
                 editor.add_history_entry(whole).ok();
-                if let Err(error) = one(context, connection, whole) {
+                if let Err(error) = one(context, args, whole) {
                     writeln!(std::io::stderr(), "{}", told(&error)).ok();
                 }
                 statement.clear();

@@ -15,8 +15,8 @@ const RUN_DAYS: u64 = 42;
 /// Arguments of `trend`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A day is measured against the median of the same weekday in the eight weeks before; small counts raise nothing.
-With --alert and no period, the last three report days count. The exit status is 3 where something changed; what the
+A day is measured against the median of the same weekday in the eight weeks before; small counts raise nothing. \
+With --alert and no period, the last three report days count. The exit status is 3 where something changed; what the \
 config's [alerts] has been told of once is not sent again:
 
   [alerts.webhook]

@@ -250,7 +250,7 @@ impl Draft {
         if self.records.len() < self.limit as usize {
             return Ok(());
         }
-        let text = format!("more than {} records (the limit \"records\")", self.limit);
+        let text = format!("more than {} records; raise limits.records to read it", self.limit);
         Err(Stop::rejected("records", at, text))
     }
 
@@ -450,5 +450,5 @@ fn push_entry<T>(list: &mut Vec<T>, entry: T, name: &str, at: u64) -> Result<(),
 
 /// Returns the words for a token over the limit.
 pub(super) fn too_long(what: &str, limit: usize) -> String {
-    format!("{what} of more than {limit} bytes (the limit \"text_bytes\")")
+    format!("{what} of more than {limit} bytes; raise limits.text_bytes to read it")
 }

@@ -95,6 +95,8 @@ fn json(held: Held) -> Value {
         Held::Int(value) => value.into(),
         Held::BigInt(value) => value.into(),
         Held::HugeInt(value) => i64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from),
+        Held::UHugeInt(value) => u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from),
+        Held::Decimal(value) => decimal(&value.to_string()),
         Held::UTinyInt(value) => value.into(),
         Held::USmallInt(value) => value.into(),
         Held::UInt(value) => value.into(),
@@ -103,17 +105,58 @@ fn json(held: Held) -> Value {
         Held::Double(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
         Held::Timestamp(unit, value) => instant(unit, value),
         Held::Date32(days) => date(days),
-        Held::Time64(unit, value) => (TimeDelta::microseconds(micros(unit, value)).num_seconds()).into(),
+        Held::Time64(unit, value) => clock(micros(unit, value)).into(),
+        Held::Interval { months, days, nanos } => interval(months, days, nanos / 1_000).into(),
         Held::Text(text) | Held::Enum(text) => text.into(),
-        Held::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        Held::Blob(bytes) | Held::Geometry(bytes) => {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+        }
         Held::List(list) | Held::Array(list) => list.into_iter().map(json).collect(),
         Held::Struct(fields) => {
             let fields = fields.iter().map(|(name, value)| (name.clone(), json(value.clone())));
             Value::Object(fields.collect::<Map<_, _>>())
         }
+        Held::Map(pairs) => {
+            let pairs = pairs.iter().map(|(key, value)| (words(json(key.clone())), json(value.clone())));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        }
         Held::Union(value) => json(*value),
         other => format!("{other:?}").into(),
     }
+}
+
+/// A number where a double holds all of its digits, else its text.
+fn decimal(text: &str) -> Value {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let number = text.parse().ok().and_then(Number::from_f64).filter(|_| digits <= 15);
+    number.map_or_else(|| text.into(), Value::Number)
+}
+
+fn words(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// A time of day, or a length of time: 10:04:05.25.
+fn clock(micros: i64) -> String {
+    let (sign, micros) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
+    let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+    let text = format!("{sign}{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if rest == 0 { text } else { format!("{text}.{rest:06}").trim_end_matches('0').to_owned() }
+}
+
+/// As the engine writes it: `1 month 3 days 04:05:06`.
+fn interval(months: i32, days: i32, micros: i64) -> String {
+    let part = |number: i32, one: &str| match number {
+        0 => None,
+        1 | -1 => Some(format!("{number} {one}")),
+        _ => Some(format!("{number} {one}s")),
+    };
+    let parts = [part(months / 12, "year"), part(months % 12, "month"), part(days, "day")];
+    let time = (micros != 0 || (months, days) == (0, 0)).then(|| clock(micros));
+    parts.into_iter().flatten().chain(time).collect::<Vec<_>>().join(" ")
 }
 
 fn micros(unit: TimeUnit, value: i64) -> i64 {

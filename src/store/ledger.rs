@@ -35,6 +35,8 @@ struct Entry<'a> {
 pub(super) struct Ledger<'a> {
     next: u64,
     prior: FxHashMap<usize, Vec<Prior>>,
+    /// Items of this batch that something was said of.
+    seen: FxHashSet<(u128, &'a Origin)>,
     entries: Vec<Entry<'a>>,
     gone: Vec<u64>,
     keep: Vec<&'a ReadItem>,
@@ -53,11 +55,22 @@ pub(super) struct Said<'a> {
 impl<'a> Ledger<'a> {
     /// Starts behind the last entry, with what the ledger says already of the batch's items.
     pub(super) fn new(prior: FxHashMap<usize, Vec<Prior>>, last: u64) -> Self {
-        Self { next: last + 1, prior, entries: Vec::new(), gone: Vec::new(), keep: Vec::new() }
+        Self {
+            next: last + 1,
+            prior,
+            seen: FxHashSet::default(),
+            entries: Vec::new(),
+            gone: Vec::new(),
+            keep: Vec::new(),
+        }
     }
 
     /// Says what became of an item. What the ledger already says of it stays; what is no longer true goes.
     pub(super) fn say(&mut self, at: usize, item: &'a ReadItem, documents: Vec<Said<'a>>) {
+        // The same item twice, as when a retry finds it in the store and on the server: it is said already.
+        if !self.seen.insert((item.content_hash, &item.origin)) {
+            return;
+        }
         let prior = self.prior.remove(&at).unwrap_or_default();
         let mut still_true: FxHashSet<u64> = FxHashSet::default();
         let mut keep = false;

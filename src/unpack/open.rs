@@ -35,6 +35,13 @@ pub(super) enum Why {
     Closed(String),
 }
 
+impl Why {
+    fn text(self) -> String {
+        let (Self::Machine(text) | Self::Closed(text)) = self;
+        text
+    }
+}
+
 /// The state of one item's unpacking.
 pub(super) struct Opener<'a> {
     pub(super) limits: &'a Limits,
@@ -123,7 +130,8 @@ impl<'a> Opener<'a> {
             Looks::Mail => self.nested_mail(source, at, what),
             Looks::Foreign(name, tool) => {
                 self.node(at, || format!("{name}, not opened"));
-                if what.own > Promise::None || what.depth == 0 && at.text().is_empty() {
+                // Beside a mail's text there may be anything; a file was handed in because it may be a report.
+                if what.own > Promise::None || self.out.mail.is_none() {
                     let text = format!(
                         "{name} data: only gzip and zip are opened; unpack it by hand ({tool}) and import that"
                     );
@@ -387,6 +395,7 @@ impl<'a> Opener<'a> {
         if self.yield_so_far() == 0 {
             let found = list(&self.ignored);
             self.out.no_report = Some(match looks {
+                _ if found.is_empty() && self.why.is_some() => self.why.take().map(Why::text).unwrap_or_default(),
                 Looks::Empty => "an empty file".to_owned(),
                 Looks::Other => format!("neither a mail nor XML, gzip or zip: it starts with {found}"),
                 _ => format!("holds no report: {found}"),

@@ -97,6 +97,17 @@ fn members_of_one_name_have_a_row_each() {
     }
 }
 
+#[test]
+fn the_same_item_twice_has_one_row() {
+    let world = World::new();
+    std::fs::write(world.path("a.xml"), report("a", 1)).unwrap();
+    let answer = world.json(&["import", "a.xml", "a.xml"]);
+    assert_eq!((&answer["reports_stored"], &answer["duplicates"]), (&1.into(), &1.into()));
+    assert_eq!(rows(&world), [1, 0, 0]);
+    world.json(&["import", "a.xml", "a.xml"]);
+    assert_eq!(rows(&world), [1, 0, 0]);
+}
+
 /// A note about the containers of one report says nothing of a report whose place begins with the same letters.
 #[test]
 fn a_note_is_about_its_own_part() {

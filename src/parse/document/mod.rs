@@ -114,7 +114,10 @@ impl Document {
     pub(super) fn weigh(&mut self, weight: u32, at: u64) -> Result<(), Stop> {
         self.markup = self.markup.saturating_add(weight);
         if self.markup > self.markup_limit {
-            let text = format!("more than {} tags, comments and references (the limit \"markup\")", self.markup_limit);
+            let text = format!(
+                "more than {} tags, comments and references; raise limits.markup to read it",
+                self.markup_limit
+            );
             return Err(Stop::rejected("markup", at, text));
         }
         Ok(())

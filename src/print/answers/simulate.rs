@@ -92,8 +92,8 @@ fn domains(simulation: &Simulation) -> Table {
         ("domain", "policy domain"),
         ("messages", "messages"),
         ("failing", "fail"),
-        ("newly_quarantined", "quarantined"),
-        ("newly_rejected", "rejected"),
+        ("newly_quarantined", "newly quar."),
+        ("newly_rejected", "newly rejected"),
         ("spared", "spared"),
         ("ready", "ready"),
     ]);
@@ -116,8 +116,8 @@ fn senders<'a>(rows: impl Iterator<Item = &'a SimulatedSender>) -> Table {
         ("sender", "sender"),
         ("class", "class"),
         ("messages", "messages"),
-        ("newly_quarantined", "quarantined"),
-        ("newly_rejected", "rejected"),
+        ("newly_quarantined", "newly quar."),
+        ("newly_rejected", "newly rejected"),
         ("spared", "spared"),
     ]);
     for row in rows {

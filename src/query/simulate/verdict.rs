@@ -123,9 +123,11 @@ fn messages_of(number: u64) -> String {
 
 fn blocking(row: &SimulatedSender) -> String {
     let done = match (row.newly_quarantined, row.newly_rejected) {
-        (0, rejected) => format!("{} rejected", count(rejected)),
-        (quarantined, 0) => format!("{} quarantined", count(quarantined)),
-        (quarantined, rejected) => format!("{} quarantined and {} rejected", count(quarantined), count(rejected)),
+        (0, rejected) => format!("{} newly rejected", count(rejected)),
+        (quarantined, 0) => format!("{} newly quarantined", count(quarantined)),
+        (quarantined, rejected) => {
+            format!("{} newly quarantined and {} newly rejected", count(quarantined), count(rejected))
+        }
     };
     let of = messages_of(row.messages);
     if row.effect == Effect::Unclear {
