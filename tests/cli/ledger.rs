@@ -108,6 +108,21 @@ fn the_same_item_twice_has_one_row() {
     assert_eq!(rows(&world), [1, 0, 0]);
 }
 
+/// A file was handed in because it may be a report: what is closed inside it is told, not passed over.
+#[test]
+fn what_is_closed_inside_a_file_is_rejected() {
+    let world = World::new();
+    let mut tar = vec![0; 1024];
+    tar[..5].copy_from_slice(b"a.xml");
+    tar[257..262].copy_from_slice(b"ustar");
+    std::fs::write(world.path("a.tgz"), gzip(&tar)).unwrap();
+    std::fs::write(world.path("a.zip"), zip(&[("a.tar", &tar)])).unwrap();
+    let answer = world.json(&["import", "a.tgz", "a.zip"]);
+    assert_eq!((&answer["rejected"], &answer["not_reports"]), (&2.into(), &0.into()));
+    let told = world.text(&["--format", "csv", "sql", "SELECT reason FROM ledger"]);
+    assert_eq!(told.matches("unpack it by hand (tar -x)").count(), 2, "{told}");
+}
+
 /// A note about the containers of one report says nothing of a report whose place begins with the same letters.
 #[test]
 fn a_note_is_about_its_own_part() {

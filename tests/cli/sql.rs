@@ -49,6 +49,60 @@ fn times_are_rfc_3339_in_utc() {
     assert_eq!(rows[0]["report_day"].as_str().unwrap().len(), 10);
 }
 
+/// Numbers as numbers where they fit, everything else in words: nothing of the way that this program holds them.
+#[test]
+fn every_type_is_shown_as_the_engine_means_it() {
+    let world = world();
+    for (expression, value) in [
+        ("88.61::DECIMAL(5, 2)", serde_json::json!(88.61)),
+        ("-0.05::DECIMAL(5, 2)", serde_json::json!(-0.05)),
+        ("12345678901234567890.12::DECIMAL(38, 2)", serde_json::json!("12345678901234567890.12")),
+        ("281473902969354::UHUGEINT", serde_json::json!(281_473_902_969_354_u64)),
+        (
+            "340282366920938463463374607431768211455::UHUGEINT",
+            serde_json::json!("340282366920938463463374607431768211455"),
+        ),
+        ("TIME '10:04:05.25'", serde_json::json!("10:04:05.25")),
+        ("INTERVAL '14 months 3 days'", serde_json::json!("1 year 2 months 3 days")),
+        ("INTERVAL '0 days'", serde_json::json!("00:00:00")),
+        ("TIMESTAMP '2026-10-02 00:00:01' - TIMESTAMP '2026-10-01'", serde_json::json!("1 day 00:00:01")),
+        ("MAP {'a': 1, 'b': 2}", serde_json::json!({"a": 1, "b": 2})),
+        ("[1.5, 2.5]", serde_json::json!([1.5, 2.5])),
+    ] {
+        let rows = world.json(&["sql", &format!("SELECT {expression} AS value")]);
+        assert_eq!(rows[0]["value"], value, "{expression}");
+    }
+}
+
+/// A change of the rules is applied at the next question, whichever it is.
+#[test]
+fn sql_and_export_show_the_senders_of_the_rules() {
+    let world = world();
+    let status =
+        "SELECT DISTINCT sender, sender_status FROM record_full WHERE evidence LIKE 'DKIM d=crm-suite.example%'";
+    let before = world.json(&["sql", status]);
+    assert_eq!(before, serde_json::json!([{"sender": "crm-suite.example", "sender_status": "unknown"}]));
+    let rule = "[[sender]]\nname = \"crm\"\ndkim = [{ domain = \"crm-suite.example\" }]\n";
+    std::fs::write(world.path("dmarcase.toml"), rule).unwrap();
+    world.text(&["export", "daily.csv", "--from", "daily"]);
+    assert!(std::fs::read_to_string(world.path("daily.csv")).unwrap().contains(",crm,approved,"));
+    std::fs::write(world.path("dmarcase.toml"), rule.replace("crm\"", "crm-2\"")).unwrap();
+    let after = world.json(&["sql", status]);
+    assert_eq!(after, serde_json::json!([{"sender": "crm-2", "sender_status": "approved"}]));
+}
+
+#[test]
+fn an_empty_statement_says_so() {
+    let world = world();
+    let output = world.run(&["sql", " "]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the statement is empty"));
+    // What the engine says ends with what it says.
+    let output = world.run(&["sql", "selec 1"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("syntax error") && !told.contains("Unknown error code"), "{told}");
+}
+
 /// `DESCRIBE` and the documentation come from one place, so every table, view and column says what it is.
 #[test]
 fn every_table_view_and_column_has_a_comment() {
@@ -57,6 +111,7 @@ fn every_table_view_and_column_has_a_comment() {
         "SELECT count(*) FROM duckdb_tables() WHERE comment IS NULL",
         "SELECT count(*) FROM duckdb_views() WHERE comment IS NULL AND NOT internal",
         "SELECT count(*) FROM duckdb_columns() c JOIN duckdb_tables() t USING (table_oid) WHERE c.comment IS NULL",
+        "SELECT count(*) FROM duckdb_columns() WHERE table_name IN ('record_full', 'daily', 'policy_latest') AND comment IS NULL",
     ] {
         assert_eq!(world.number(statement), 0, "{statement}");
     }
