@@ -1,0 +1,93 @@
+//! The writer of the store: numbers go on from batch to batch and from transaction to transaction, and what one batch brought the
+//! next one knows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use dmarcase::fetch::{Content, Item, Origin};
+use dmarcase::pipeline::ItemReader;
+use dmarcase::store::{Access, Batch, Outcome, Store, Writer};
+use dmarcase::unpack::Limits;
+
+const WAIT: Duration = Duration::from_secs(10);
+
+/// A report of one record, as a file of its own.
+fn item(path: &str, id: &str, messages: u32) -> Item {
+    let text = format!(
+        "<?xml version=\"1.0\"?><feedback><report_metadata><org_name>Receiver</org_name><email>d@receiver.example</email>\
+         <report_id>{id}</report_id><date_range><begin>1709251200</begin><end>1709337599</end></date_range></report_metadata>\
+         <policy_published><domain>shop.example</domain><p>none</p></policy_published>\
+         <record><row><source_ip>192.0.2.{messages}</source_ip><count>{messages}</count><policy_evaluated>\
+         <disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>\
+         <identifiers><header_from>{id}.shop.example</header_from></identifiers><auth_results><spf><domain>{id}.example</domain>\
+         <result>fail</result></spf></auth_results></record></feedback>"
+    );
+    let origin = Origin::File { path: path.to_owned(), member: None };
+    Item { origin, content: Content::Bytes(text.into_bytes()), received_at: None }
+}
+
+fn batch(items: Vec<Item>) -> Batch {
+    let mut reader = ItemReader::new(&Limits::default());
+    Batch { items: items.into_iter().map(|item| reader.read(item)).collect(), positions: Vec::new() }
+}
+
+fn number(path: &Path, statement: &str) -> u64 {
+    let store = Store::open(path, Access::Read, WAIT).unwrap();
+    store.connection().query_row(statement, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn numbers_and_knowledge_go_on_from_batch_to_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    let mut writer = Writer::begin(&path, WAIT, "import").unwrap();
+    let outcomes = |told: Vec<dmarcase::store::Committed>| told.iter().map(|one| one.outcome).collect::<Vec<_>>();
+    // Three batches of one transaction: what the first brought, the second knows.
+    writer.append(&batch(vec![item("a", "a", 1), item("b", "b", 2)])).unwrap();
+    writer.append(&batch(vec![item("a-again", "a", 1), item("b-other", "b", 3), item("c", "c", 4)])).unwrap();
+    writer.append(&batch(vec![item("a", "a", 1), item("d", "d", 5)])).unwrap();
+    let told = outcomes(writer.commit(false).unwrap());
+    use Outcome::{Conflict, Duplicate, Stored};
+    assert_eq!(told, [Stored, Stored, Duplicate, Conflict, Stored, Duplicate, Stored]);
+    // And another transaction.
+    writer.append(&batch(vec![item("e", "e", 6), item("c-again", "c", 4)])).unwrap();
+    assert_eq!(outcomes(writer.commit(true).unwrap()), [Stored, Duplicate]);
+    drop(writer.end(None).unwrap());
+
+    assert_eq!(number(&path, "SELECT count(*) FROM report"), 5);
+    // Without a gap, and none twice.
+    for (table, key, rows) in [("report", "report_no", 5), ("ledger", "entry_no", 8), ("source", "source_no + 1", 5)] {
+        let statement = format!("SELECT count(DISTINCT {key}) FROM {table}");
+        assert_eq!(number(&path, &statement), rows, "{table}");
+        assert_eq!(number(&path, &format!("SELECT max({key})::UBIGINT FROM {table}")), rows, "{table}");
+    }
+    assert_eq!(
+        number(
+            &path,
+            "SELECT count(*) FROM record JOIN source ON source_no = source WHERE source_ip = '192.0.2.' || messages"
+        ),
+        5
+    );
+    assert_eq!(number(&path, "SELECT count(*) FROM record SEMI JOIN report USING (report_no)"), 5);
+}
+
+#[test]
+fn what_was_not_committed_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    let mut writer = Writer::begin(&path, WAIT, "import").unwrap();
+    writer.append(&batch(vec![item("a", "a", 1)])).unwrap();
+    writer.commit(false).unwrap();
+    writer.append(&batch(vec![item("b", "b", 2)])).unwrap();
+    drop(writer);
+    assert_eq!(number(&path, "SELECT count(*) FROM report"), 1);
+    // The numbers of what was given up are used again.
+    let mut writer = Writer::begin(&path, WAIT, "import").unwrap();
+    writer.append(&batch(vec![item("b", "b", 2), item("a-again", "a", 1)])).unwrap();
+    writer.commit(true).unwrap();
+    drop(writer.end(None).unwrap());
+    assert_eq!(number(&path, "SELECT max(report_no)::UBIGINT FROM report"), 2);
+    assert_eq!(number(&path, "SELECT count(DISTINCT entry_no) FROM ledger"), 3);
+}
