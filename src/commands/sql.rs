@@ -18,7 +18,7 @@ Views to begin with: record_full (one row per record, in words), daily, dkim_res
   dmarcase sql \"DESCRIBE record_full\"
   dmarcase sql \"SELECT sender, sum(messages) FROM record_full WHERE NOT dmarc_pass GROUP BY ALL ORDER BY 2 DESC\"")]
 pub struct SqlArgs {
-    /// The statement; read from standard input, or asked for at a prompt, where it is not given
+    /// The statement (of several, the last one answers); read from standard input, or asked for at a prompt, where it is not given
     pub query: Option<String>,
     /// Let the statement read and write files
     #[arg(long)]

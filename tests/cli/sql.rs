@@ -40,6 +40,20 @@ fn every_format_has_the_same_rows() {
     assert!(parquet.stdout.starts_with(b"PAR1"), "{}", String::from_utf8_lossy(&parquet.stderr));
 }
 
+/// CSV is for who computes: the table that was asked for, not the one that a page begins with.
+#[test]
+fn csv_of_a_page_is_the_table_that_matters() {
+    let world = world();
+    let report = world.text(&["--format", "csv", "report", "1"]);
+    let records = world.number("SELECT records FROM report WHERE report_no = 1");
+    assert!(report.starts_with("record_no,source_ip,messages,"), "{report}");
+    assert_eq!(report.lines().count() as u64, records + 1);
+    let rejected = world.text(&["--format", "csv", "status", "--rejected"]);
+    let entries = world.number("SELECT count(*) FROM ledger WHERE outcome IN ('rejected', 'conflict')");
+    assert!(rejected.starts_with("entry,outcome,origin,"), "{rejected}");
+    assert_eq!(rejected.lines().count() as u64, entries + 1);
+}
+
 #[test]
 fn times_are_rfc_3339_in_utc() {
     let world = world();

@@ -14,29 +14,38 @@ impl Answer for ReportView {
                 facts.row(vec![name.as_str().into(), text.into()]);
             }
         }
-        let mut records = Table::new(&[
-            ("record_no", "no"),
-            ("source_ip", "source"),
-            ("messages", "messages"),
-            ("disposition", "disposition"),
-            ("dkim_aligned", "DKIM"),
-            ("spf_aligned", "SPF"),
-            ("header_from", "header from"),
-            ("sender", "sender"),
-            ("reasons", "reasons"),
-        ]);
-        for record in &self.records {
-            let cell = |key: &str| match record.get(key) {
-                None | Some(Value::Null) => Cell::Empty,
-                Some(Value::Number(number)) => number.as_u64().map_or(Cell::Empty, Cell::Count),
-                Some(Value::Bool(true)) => "pass".into(),
-                Some(Value::Bool(false)) => "fail".into(),
-                Some(value) => plain_text(value).into(),
-            };
-            records.row(records.columns.iter().map(|column| cell(&column.key)).collect());
-        }
-        Page::new().heading("Report").table(facts).heading("Records").table(records)
+        Page::new().heading("Report").table(facts).heading("Records").table(records(self))
     }
+
+    /// The records, for who computes with them.
+    fn whole(&self) -> Page {
+        Page::new().table(records(self))
+    }
+}
+
+fn records(view: &ReportView) -> Table {
+    let mut records = Table::new(&[
+        ("record_no", "no"),
+        ("source_ip", "source"),
+        ("messages", "messages"),
+        ("disposition", "disposition"),
+        ("dkim_aligned", "DKIM"),
+        ("spf_aligned", "SPF"),
+        ("header_from", "header from"),
+        ("sender", "sender"),
+        ("reasons", "reasons"),
+    ]);
+    for record in &view.records {
+        let cell = |key: &str| match record.get(key) {
+            None | Some(Value::Null) => Cell::Empty,
+            Some(Value::Number(number)) => number.as_u64().map_or(Cell::Empty, Cell::Count),
+            Some(Value::Bool(true)) => "pass".into(),
+            Some(Value::Bool(false)) => "fail".into(),
+            Some(value) => plain_text(value).into(),
+        };
+        records.row(records.columns.iter().map(|column| cell(&column.key)).collect());
+    }
+    records
 }
 
 /// Lists as their parts, structs as `name value`, so that no JSON is left for people to read.

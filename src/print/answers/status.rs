@@ -68,36 +68,45 @@ impl Answer for Status {
             page = page.line(String::new()).heading("Mailboxes").table(mailboxes);
         }
         if !self.rejected.is_empty() {
-            let mut entries = Table::new(&[
-                ("entry", "entry"),
-                ("outcome", "outcome"),
-                ("origin", "item"),
-                ("document", "document"),
-                ("mail_from", ""),
-                ("mail_subject", ""),
-                ("code", ""),
-                ("reason", "reason"),
-            ]);
-            for entry in &self.rejected {
-                entries.row(vec![
-                    entry.entry.into(),
-                    entry.outcome.as_str().into(),
-                    entry.origin.as_str().into(),
-                    Cell::maybe(entry.document.as_deref()),
-                    Cell::maybe(entry.mail_from.as_deref()),
-                    Cell::maybe(entry.mail_subject.as_deref()),
-                    Cell::maybe(entry.code.as_deref()),
-                    Cell::maybe(entry.reason.as_deref()),
-                ]);
-            }
             page = page
                 .line(String::new())
                 .heading("Rejected and in conflict")
-                .table(entries)
+                .table(rejected(self))
                 .line("`dmarcase inspect --ledger ENTRY` shows one; `dmarcase retry` reads the rejected again.");
         }
         page
     }
+
+    /// The rejected entries where they were asked for, else the outcomes.
+    fn whole(&self) -> Page {
+        if self.rejected.is_empty() { self.page() } else { Page::new().table(rejected(self)) }
+    }
+}
+
+fn rejected(status: &Status) -> Table {
+    let mut entries = Table::new(&[
+        ("entry", "entry"),
+        ("outcome", "outcome"),
+        ("origin", "item"),
+        ("document", "document"),
+        ("mail_from", ""),
+        ("mail_subject", ""),
+        ("code", ""),
+        ("reason", "reason"),
+    ]);
+    for entry in &status.rejected {
+        entries.row(vec![
+            entry.entry.into(),
+            entry.outcome.as_str().into(),
+            entry.origin.as_str().into(),
+            Cell::maybe(entry.document.as_deref()),
+            Cell::maybe(entry.mail_from.as_deref()),
+            Cell::maybe(entry.mail_subject.as_deref()),
+            Cell::maybe(entry.code.as_deref()),
+            Cell::maybe(entry.reason.as_deref()),
+        ]);
+    }
+    entries
 }
 
 fn instant(at: Option<DateTime<Utc>>) -> Cell {
