@@ -220,6 +220,13 @@ impl TryFrom<Written> for MailboxConfig {
         if w.folders.is_empty() || w.folders.iter().any(String::is_empty) {
             return Err(fault("folders must name at least one folder".to_owned()));
         }
+        let places = [&w.after, &w.after_other, &w.after_rejected].into_iter().filter_map(|after| match after {
+            After::Move(name) | After::Flag(name) => Some(name),
+            After::Keep | After::Delete => None,
+        });
+        if places.chain(&w.folders).any(|name| name.chars().any(char::is_control)) {
+            return Err(fault("the name of a folder or keyword has a control character".to_owned()));
+        }
         for pattern in &w.folders {
             globset::Glob::new(pattern).map_err(|error| fault(format!("folder pattern {error}")))?;
         }

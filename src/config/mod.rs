@@ -227,15 +227,32 @@ impl Config {
 
 /// Says what is wrong with a config: the place as `toml` shows it, and for an unknown key the nearest known one.
 fn explain(error: &toml::de::Error) -> String {
-    let text = error.to_string();
+    let text = veiled(&error.to_string());
     let Some((_, rest)) = text.split_once("unknown field `") else { return text };
     let Some((unknown, expected)) = rest.split_once('`') else { return text };
-    let known = expected.split('`').skip(1).step_by(2);
-    let nearest = known.map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min();
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let nearest = known.iter().map(|key| (strsim::damerau_levenshtein(unknown, key), *key)).min();
     match nearest {
         Some((distance, key)) if distance <= unknown.len().max(3) / 2 => {
+            // Who wrote a secret here would not write the name of a variable instead.
+            let file = key.strip_suffix("_env").map(|secret| format!("{secret}_file"));
+            let key = file.as_deref().filter(|file| known.contains(file)).unwrap_or(key);
             format!("{}\ndid you mean `{key}`?", text.trim_end())
         }
         _ => text,
     }
+}
+
+/// Hides what stands in quotes in the lines that are shown of a config: it may be a secret that somebody wrote where none belongs.
+/// The fault itself is told in words.
+fn veiled(text: &str) -> String {
+    let line = |line: &str| {
+        let shown = line.split_once(" | ").filter(|(number, _)| number.trim().parse::<u32>().is_ok());
+        let Some((number, source)) = shown else { return line.to_owned() };
+        let quoted = source.find(['"', '\'']).unwrap_or(source.len());
+        let (key, value) = source.split_at(quoted);
+        let veil = |character: char| if matches!(character, '"' | '\'') { character } else { '*' };
+        format!("{number} | {key}{}", value.chars().map(veil).collect::<String>())
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -84,6 +84,30 @@ fn secrets_are_not_in_the_config_that_is_shown() {
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
+/// A secret that somebody writes into the config where none belongs is not told on, and the remedy is no variable of its name.
+#[test]
+fn a_secret_in_the_wrong_place_is_not_shown() {
+    for more in [
+        "password = \"hunter2\"\n",
+        "passwrd = 'hunter2'\n",
+        "password_command = \"hunter2\n",
+        "[mailbox.oauth2]\nclient_secret = \"hunter2\"\n",
+    ] {
+        let told = fault(&format!("{LEAST}{more}"));
+        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!told.contains("_env`?"), "{told}");
+    }
+    assert!(fault(&format!("{LEAST}password = \"x\"\n")).contains("did you mean `password_file`?"));
+}
+
+#[test]
+fn a_folder_is_no_command() {
+    for more in ["after = \"move:a\\r\\nD9 DELETE INBOX\"\n", "folders = [\"a\\nb\"]\n", "after = \"flag:a\\tb\"\n"] {
+        let told = fault(&format!("{LEAST}{more}"));
+        assert!(told.contains("control character") || told.contains("keyword"), "{told}");
+    }
+}
+
 #[test]
 fn schedules_say_when_next() {
     // Wednesday 2026-07-01, 10:20 local time.

@@ -198,6 +198,26 @@ fn a_mail_over_a_limit_that_was_lowered_keeps_its_row() {
     assert_eq!(world.json(&["sql", said]), before);
 }
 
+/// A backup of the mail that was put back gives UIDs out again: they name other mails than those that were read.
+#[test]
+fn uids_that_went_back_are_read_again() {
+    let Some(server) = Dovecot::start() else { return };
+    server.deliver("INBOX", [OTHER, BROKEN]);
+    let world = World::new(&server.mailbox(""));
+    world.json(&["fetch"]);
+    let position = "SELECT last_uid FROM mailbox";
+    assert_eq!(world.number(position), 2);
+    // As if eight more had been read before the backup was put back.
+    let store = duckdb::Connection::open(world.path("store.duckdb")).unwrap();
+    store.execute_batch("UPDATE mailbox SET last_uid = 10").unwrap();
+    drop(store);
+    server.deliver("INBOX", [&b"Subject: new\n\nx\n"[..]]);
+    assert_eq!(world.json(&["fetch"])["items"], 3);
+    assert_eq!(world.number(position), 3);
+    assert_eq!(world.number("SELECT count(*) FROM ledger"), 3, "what was read before is recognised");
+    assert_eq!(world.json(&["fetch"])["items"], 0);
+}
+
 /// `retry` asks the mailbox for what its server refused; where it refuses still, it stays rejected.
 #[test]
 fn retry_asks_for_what_the_server_refused() {
