@@ -24,11 +24,12 @@ LEFT JOIN stream t ON t.stream_no = g.stream
 LEFT JOIN source s ON s.source_no = g.source
 LEFT JOIN source_from f ON f.source = g.source AND f.header_from = t.header_from;
 
--- The same without the sources, which few questions need: a fraction of the rows.
+-- The same without the sources, which few questions need: a fraction of the rows. Of equal messages one is chosen by its number, so
+-- that the same question has the same answer.
 CREATE OR REPLACE TEMP TABLE flow AS
 WITH g AS (
     SELECT sender_key, stream, sum(messages)::BIGINT AS messages, min(first_day) AS first_day, max(last_day) AS last_day,
-        sum(records)::BIGINT AS records, arg_max(evidence_at, messages) AS evidence_at, max(messages) AS heaviest
+        sum(records)::BIGINT AS records, arg_max(evidence_at, (messages, evidence_at)) AS evidence_at, max(messages) AS heaviest
     FROM flow_source GROUP BY ALL
 )
 SELECT g.*, t.policy_domain, t.header_from, t.policy, t.disposition, t.dkim_aligned, t.spf_aligned, t.reason,

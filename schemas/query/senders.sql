@@ -31,9 +31,9 @@ sums AS (
         coalesce(sum(f.messages) FILTER (WHERE n.forwarded), 0)::UBIGINT AS forwarded,
         coalesce(sum(f.messages) FILTER (WHERE n.listed), 0)::UBIGINT AS listed,
         min(f.first_day) AS first_day, max(f.last_day) AS last_day, sum(f.records)::UBIGINT AS records,
-        arg_max(f.evidence_at, f.heaviest) AS evidence_at,
+        arg_max(f.evidence_at, (f.heaviest, f.evidence_at)) AS evidence_at,
         -- Where the evidence's words stand, of what has a name: joined by equality alone, or the join is a nested loop.
-        CASE WHEN f.sender_key >= 0 THEN arg_max(f.evidence_at, f.heaviest) END AS named_at,
+        CASE WHEN f.sender_key >= 0 THEN arg_max(f.evidence_at, (f.heaviest, f.evidence_at)) END AS named_at,
         list_sort(list_distinct(list(f.header_from))) AS header_from,
         list_sort(list_distinct(list(f.policy_domain))) AS policy_domain
     FROM flow f LEFT JOIN named_reason n ON n.reason_no = f.reason
@@ -45,7 +45,7 @@ sources AS (
         count(DISTINCT CASE WHEN s.ip_sort >> 32 = 65535 THEN s.ip_sort >> 8 ELSE s.ip_sort >> 80 END)::UBIGINT AS networks,
         coalesce(bool_or(r.source IS NOT NULL), false) AS relays,
         coalesce(bool_or(o.source IS NOT NULL), false) AS own_host,
-        any_value(s.source_ip) AS source_ip
+        min(s.source_ip) AS source_ip
     FROM (SELECT DISTINCT sender_key, source FROM flow_source WHERE source IS NOT NULL) p
     JOIN source s ON s.source_no = p.source
     LEFT JOIN relay r ON r.source = p.source
@@ -62,6 +62,7 @@ LEFT JOIN sender n ON n.sender_no = u.sender_key
 LEFT JOIN stream t ON t.stream_no = u.named_at
 LEFT JOIN source s ON s.source_no = -1 - u.named_at
 LEFT JOIN (
-    SELECT source, sender_no, any_value(evidence) AS evidence, any_value(score) AS score FROM source_from GROUP BY source, sender_no
+    SELECT source, sender_no, arg_max(evidence, (score, evidence)) AS evidence, max(score) AS score
+    FROM source_from GROUP BY source, sender_no
 ) b ON b.source = -1 - u.evidence_at AND b.sender_no = u.sender_key
 ORDER BY u.messages DESC, n.name, x.source_ip;

@@ -1,4 +1,4 @@
-SELECT policy_domain, header_from, source_ip, any_value(sender) AS sender, sum(messages) AS messages
+SELECT policy_domain, header_from, source_ip, max(sender) AS sender, sum(messages) AS messages
 FROM record_full
 GROUP BY policy_domain, header_from, source_ip
 HAVING coalesce(sum(messages) FILTER (WHERE spf_aligned), 0) > 0

@@ -1,4 +1,4 @@
-SELECT policy_domain, arg_max(reporter, end_at) AS reporter, count(DISTINCT report_day) AS days, max(end_at) AS last_report, sum(messages) AS messages
+SELECT policy_domain, arg_max(reporter, (end_at, reporter)) AS reporter, count(DISTINCT report_day) AS days, max(end_at) AS last_report, sum(messages) AS messages
 FROM report
 WHERE report_day > {as_of} - 30 AND report_day <= {as_of}
 GROUP BY policy_domain, lower(reporter)

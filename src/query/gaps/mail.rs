@@ -23,8 +23,9 @@ FROM flow
 WHERE own_dkim = 'pass' OR foreign_dkim OR own_spf = 'pass' OR foreign_spf
 GROUP BY policy_domain, sender_key HAVING failing + spf + dkim > 0";
 
+// A source may send as several: one with a name (a key of 0 or more) before one without.
 const SPF_ALONE: &str = "
-SELECT policy_domain, any_value(sender_key), sum(messages)::UBIGINT AS all_messages
+SELECT policy_domain, max(sender_key), sum(messages)::UBIGINT AS all_messages
 FROM flow_source WHERE source IS NOT NULL
 GROUP BY policy_domain, header_from, source
 HAVING coalesce(sum(messages) FILTER (WHERE spf_aligned), 0) > 0
@@ -52,7 +53,7 @@ const SOFTER: &str = "SELECT DISTINCT policy_domain FROM flow WHERE softer > 0 A
 
 // Sampling (pct) and testing (t) explain a softer disposition: those reports are left out.
 const SOFTER_REPORTERS: &str = "
-SELECT r.policy_domain, any_value(p.reporter), sum(r.messages)::UBIGINT AS messages
+SELECT r.policy_domain, min(p.reporter), sum(r.messages)::UBIGINT AS messages
 FROM record r JOIN report p ON p.report_no = r.report_no
 WHERE NOT r.dmarc_pass AND r.reason IS NULL AND r.disposition % 3 < r.policy
     AND coalesce(p.pct, 100) >= 100 AND NOT coalesce(p.testing, false)

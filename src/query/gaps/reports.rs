@@ -24,14 +24,14 @@ WHERE {domains_r} AND r.report_day <= ?
 GROUP BY r.policy_domain, h.steps, h.step ORDER BY r.policy_domain";
 
 const SILENT: &str = "
-SELECT policy_domain, arg_max(reporter, end_at), epoch_ms(max(end_at)), count(DISTINCT report_day)::UBIGINT AS days,
+SELECT policy_domain, arg_max(reporter, (end_at, reporter)), epoch_ms(max(end_at)), count(DISTINCT report_day)::UBIGINT AS days,
     coalesce(sum(messages), 0)::UBIGINT
 FROM report
 WHERE {domains} AND policy_domain IS NOT NULL AND report_day > ?::DATE - 30 AND report_day <= ?::DATE
 GROUP BY policy_domain, lower(reporter) ORDER BY policy_domain, 5 DESC";
 
 const ERRORS: &str = "
-SELECT policy_domain, any_value(reporter), error, max(report_day)::VARCHAR
+SELECT policy_domain, min(reporter), error, max(report_day)::VARCHAR
 FROM (SELECT policy_domain, reporter, report_day, unnest(errors) AS error FROM report
       WHERE {reports} AND policy_domain IS NOT NULL AND len(errors) > 0)
 GROUP BY policy_domain, lower(reporter), error ORDER BY policy_domain, 4 DESC";
