@@ -133,13 +133,7 @@ impl Context {
     /// # Errors
     /// Like [`Context::read`], or the attribution cannot be written.
     pub fn read_attributed(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
-        let current = |store: &Store| Ok(crate::senders::is_current(store.connection(), &self.config, as_of)?);
-        let again = |store: &Store| Ok(crate::senders::attribute(store, &self.config, as_of).map(drop)?);
-        self.read_mended(
-            "the rules for senders have changed, and applying them needs the store for writing",
-            current,
-            again,
-        )
+        self.attributed(as_of, Err)
     }
 
     /// Like [`Context::read_attributed`], for who asks the store itself: where this user may not write it, it is read as it is, and
@@ -148,11 +142,21 @@ impl Context {
     /// # Errors
     /// Like [`Context::read`].
     pub fn read_as_is(&self) -> anyhow::Result<Store> {
-        self.read_attributed(self.today).or_else(|error| {
-            let store = self.read()?;
+        self.attributed(self.today, |error| {
             tracing::warn!("senders are those of the rules that were applied last: {}", crate::words::told(&error));
-            Ok(store)
+            Ok(())
         })
+    }
+
+    fn attributed(
+        &self,
+        as_of: NaiveDate,
+        otherwise: impl FnOnce(anyhow::Error) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Store> {
+        let current = |store: &Store| Ok(crate::senders::is_current(store.connection(), &self.config, as_of)?);
+        let again = |store: &Store| Ok(crate::senders::attribute(store, &self.config, as_of).map(drop)?);
+        let doing = "the rules for senders have changed, and applying them needs the store for writing";
+        self.read_mended(doing, current, again, otherwise)
     }
 
     /// Opens the store for reading, with all delivery evidence judged by a table of gateways. Where the table has changed since
@@ -163,28 +167,26 @@ impl Context {
     pub fn read_judged(&self, gateways: &Gateways) -> anyhow::Result<Store> {
         let current = |store: &Store| Ok(crate::evidence::is_judged(store, gateways)?);
         let again = |store: &Store| Ok(crate::evidence::judge(store, gateways)?);
-        self.read_mended(
-            "the table of gateways has changed, and applying it needs the store for writing",
-            current,
-            again,
-        )
+        let doing = "the table of gateways has changed, and applying it needs the store for writing";
+        self.read_mended(doing, current, again, Err)
     }
 
-    /// Opens the store for reading; where what is derived in it is not current, that is made again first.
+    /// Opens the store for reading; where what is derived in it is not current, that is made again first. `otherwise` says what
+    /// becomes of an error of that.
     fn read_mended(
         &self,
         doing: &'static str,
         current: impl FnOnce(&Store) -> anyhow::Result<bool>,
         again: impl FnOnce(&Store) -> anyhow::Result<()>,
+        otherwise: impl FnOnce(anyhow::Error) -> anyhow::Result<()>,
     ) -> anyhow::Result<Store> {
         let store = self.whole()?;
         if current(&store)? {
             return self.narrowed(store);
         }
         drop(store);
-        let store = Store::open(&self.db, Access::Write, self.wait).context(doing)?;
-        again(&store)?;
-        drop(store);
+        let mended = Store::open(&self.db, Access::Write, self.wait).context(doing).and_then(|store| again(&store));
+        mended.or_else(otherwise)?;
         self.read()
     }
 

@@ -52,19 +52,15 @@ fn given(args: &SqlArgs) -> anyhow::Result<Option<String>> {
     Ok(Some(statement))
 }
 
-/// Opens the store, locked down.
-fn open(context: &Context, files: Files<'_>) -> anyhow::Result<Store> {
+/// Opens the store, locked down to some files unless all are allowed.
+fn open(context: &Context, args: &SqlArgs, files: Files<'_>) -> anyhow::Result<Store> {
     let store = context.read_as_is()?;
-    query::lock_down(store.connection(), files)?;
+    query::lock_down(store.connection(), if args.allow_files { Files::All } else { files })?;
     Ok(store)
 }
 
-const fn files(args: &SqlArgs) -> Files<'static> {
-    if args.allow_files { Files::All } else { Files::None }
-}
-
 fn one(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
-    let store = open(context, files(args))?;
+    let store = open(context, args, Files::None)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut rows = RowWriter::new(&mut out, context.output.format, context.output.colour);
     let done = query::sql(store.connection(), statement, &mut rows)
@@ -79,7 +75,7 @@ fn one(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()>
 
 fn parquet(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
     let path = std::env::temp_dir().join(format!("dmarcase-{}.parquet", std::process::id()));
-    let store = open(context, if args.allow_files { Files::All } else { Files::Only(&path) })?;
+    let store = open(context, args, Files::Only(&path))?;
     let written =
         query::sql_to_parquet(store.connection(), statement, &path).map_err(anyhow::Error::from).and_then(|()| {
             let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;

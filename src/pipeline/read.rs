@@ -136,18 +136,13 @@ fn too_many_records(limit: u32) -> Found {
 /// A report's row also says what was odd about the containers around it.
 fn note_containers(documents: &mut [DocumentRead], notes: Vec<crate::unpack::Note>) {
     for note in notes {
-        for document in documents.iter_mut().filter(|document| is_inside(&document.place, &note.place)) {
+        for document in documents.iter_mut().filter(|document| note.is_about(&document.place)) {
             if let Found::Report { report, .. } = &mut document.found {
                 let text = note.text.clone();
                 report.warnings.push(crate::parse::Warning { code: note.code, line: 0, column: 0, text });
             }
         }
     }
-}
-
-/// Whether a place is another one, or inside it. Steps are set apart by a comma; the item itself is the empty place.
-fn is_inside(place: &str, outer: &str) -> bool {
-    outer.is_empty() || place.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
 }
 
 /// Leaves what the ledger should say: other people's documents beside a report are no news, and an item without any

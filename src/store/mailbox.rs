@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
+use super::columns::key_of;
 use super::{Access, MailboxPosition, Outcome, ReadItem, Store, StoreError, in_transaction};
 use crate::fetch::{Content, Origin};
 
@@ -41,9 +42,8 @@ const REFUSED: &str = "
     WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
         AND account IS NOT NULL AND folder IS NOT NULL AND uid_validity IS NOT NULL AND uid IS NOT NULL
     GROUP BY ALL ORDER BY uid DESC";
-const KINDS: &str = "
-    SELECT uid, outcome, outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes') AND document IS NULL
-    FROM ledger WHERE account = ? AND folder = ? AND uid_validity = ? AND uid <= ?";
+/// What the ledger says of a mail that was never taken, and of one that is over the limit as a whole.
+const NOT_TAKEN: &str = "outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes') AND document IS NULL";
 
 impl MailboxMemory {
     /// Reads positions, and the mails that servers refused or that were over the limit `mail_bytes` gives for their
@@ -124,7 +124,10 @@ impl MailboxMemory {
         let Some(last) = uids.iter().max() else { return Ok(Vec::new()) };
         let store = Store::open(&self.path, Access::Read, self.wait)?;
         let doing = "reading what became of mails";
-        let mut statement = store.connection().prepare(KINDS).map_err(StoreError::query(doing))?;
+        let kinds = format!(
+            "SELECT uid, outcome, {NOT_TAKEN} FROM ledger WHERE account = ? AND folder = ? AND uid_validity = ? AND uid <= ?"
+        );
+        let mut statement = store.connection().prepare(&kinds).map_err(StoreError::query(doing))?;
         let mut rows =
             statement.query(params![account, folder, uid_validity, last]).map_err(StoreError::query(doing))?;
         let mut found = Vec::new();
@@ -197,24 +200,21 @@ pub(super) fn forget_refused(connection: &Connection, items: &[ReadItem]) -> duc
         }
         all
     });
+    let not_taken = format!(
+        "SELECT entry_no, uid, content_hash::VARCHAR FROM ledger
+         WHERE {NOT_TAKEN} AND account = ? AND folder = ? AND uid_validity = ?"
+    );
     for ((account, folder, uid_validity), mails) in mails {
-        let mut statement = connection.prepare(REFUSED_OF)?;
-        let refused = statement.query_map(params![account, folder, uid_validity], |row| row.get::<_, u32>(0))?;
-        for uid in refused.collect::<Result<Vec<_>, _>>()? {
-            if let Some(content_hash) = mails.get(&uid) {
-                let content_hash = format!("{content_hash:032x}");
-                connection.execute(FORGET, params![account, folder, uid_validity, uid, content_hash])?;
+        let mut statement = connection.prepare(&not_taken)?;
+        let mut rows = statement.query(params![account, folder, uid_validity])?;
+        while let Some(row) = rows.next()? {
+            let (entry_no, uid): (u64, u32) = (row.get(0)?, row.get(1)?);
+            let about = row.get::<_, Option<String>>(2)?.as_deref().map(key_of);
+            // Not what is said of the mail itself, now that it came.
+            if mails.get(&uid).is_some_and(|content_hash| about != Some(*content_hash)) {
+                connection.execute("DELETE FROM ledger WHERE entry_no = ?", [entry_no])?;
             }
         }
     }
     Ok(())
 }
-
-const REFUSED_OF: &str = "
-    SELECT uid FROM ledger WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
-        AND account = ? AND folder = ? AND uid_validity = ? AND document IS NULL";
-const FORGET: &str = "
-    DELETE FROM ledger WHERE outcome = 'rejected' AND code IN ('fetch-refused', 'mail_bytes')
-        AND account = ? AND folder = ? AND uid_validity = ? AND uid = ? AND document IS NULL
-        -- Not what is said of the mail itself, now that it came.
-        AND content_hash IS DISTINCT FROM ?::UUID";

@@ -5,6 +5,7 @@ use std::path::Path;
 use duckdb::Connection;
 
 use super::StoreError;
+use super::transaction::within;
 
 /// Every migration, in order. A released one is never edited.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -62,15 +63,8 @@ pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreE
     if found == known() && fingerprint(connection).as_deref() == Some(views.as_str()) {
         return Ok(());
     }
-    let doing = "upgrading the store";
-    connection.execute_batch("BEGIN").map_err(StoreError::query(doing))?;
-    let done = apply(connection, found, &views)
-        .and_then(|()| connection.execute_batch("COMMIT").map_err(StoreError::query(doing)));
-    if done.is_err() {
-        // A failed COMMIT has rolled back already; the first error is the one to tell.
-        connection.execute_batch("ROLLBACK").ok();
-    }
-    done
+    let failed = |error| StoreError::query("upgrading the store")(error);
+    within(connection, failed, || apply(connection, found, &views), || connection.execute_batch("COMMIT"))
 }
 
 fn apply(connection: &Connection, found: u32, views: &str) -> Result<(), StoreError> {

@@ -134,6 +134,15 @@ pub struct Note {
     pub text: String,
 }
 
+impl Note {
+    /// Returns whether the note is about what a document came in: its place is that of the document, or around it.
+    pub fn is_about(&self, place: &str) -> bool {
+        // The item itself is the empty place; steps are set apart as `Place::text` does it.
+        let inside = |rest: &str| rest.is_empty() || rest.starts_with(", ");
+        self.place.is_empty() || place.strip_prefix(&self.place).is_some_and(inside)
+    }
+}
+
 /// Why a container or document was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]

@@ -176,10 +176,9 @@ impl<'a> Poll<'a> {
             leftover: Vec::new(),
         };
         let known = self.remembered.position(account, name);
+        let same = known.as_ref().filter(|known| known.uid_validity == status.uid_validity);
         // RFC 3501 section 2.3.1.1: UIDs never go back. Where they do, a backup of the mail was put back, and they name other mails now.
-        let went_back = known.as_ref().is_some_and(|known| {
-            known.uid_validity == status.uid_validity && status.uid_next != 0 && status.uid_next <= known.last_uid
-        });
+        let went_back = same.is_some_and(|known| status.uid_next != 0 && status.uid_next <= known.last_uid);
         if went_back {
             answer.renumbered = true;
             tracing::warn!(
@@ -187,9 +186,9 @@ impl<'a> Poll<'a> {
                 status.uid_next
             );
         }
-        let same = !went_back && known.as_ref().is_some_and(|known| known.uid_validity == status.uid_validity);
-        let last_uid = known.as_ref().filter(|_| same).map_or(0, |known| known.last_uid);
-        let again = if same { self.remembered.refused(account, name, status.uid_validity) } else { Vec::new() };
+        let same = same.filter(|_| !went_back);
+        let last_uid = same.map_or(0, |known| known.last_uid);
+        let again = same.map_or_else(Vec::new, |_| self.remembered.refused(account, name, status.uid_validity));
         if self.only_again && again.is_empty() {
             return Ok(pending);
         }
