@@ -12,13 +12,15 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// Longest wait after failures, unless the schedule comes first.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Least wait after a failure that someone must act on: a wrong password tried again and again locks an account.
-const OPERATOR_WAIT: Duration = Duration::from_secs(300);
+pub(crate) const OPERATOR_WAIT: Duration = Duration::from_secs(300);
 
 /// How a poll ended, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It went through.
     Well,
+    /// A folder of it failed; what arrives in others is fetched meanwhile.
+    Partly,
     /// It failed, and may go through soon.
     Failed,
     /// It failed, and will until someone acts.
@@ -26,7 +28,7 @@ pub enum Ended {
 }
 
 /// When each mailbox is due.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     lines: Vec<Line>,
 }
@@ -36,56 +38,92 @@ struct Line {
     mailbox: MailboxConfig,
     due: DateTime<Local>,
     waits: Option<ExponentialBackoff>,
-    failing: bool,
+    /// News of mail do not shorten its wait.
+    deaf: bool,
+    /// Its poll is under way.
+    polling: bool,
+    /// Mail arrived during its poll, maybe after the poll had looked.
+    woken: bool,
+    /// As it is configured now it has not been polled yet.
+    renewed: bool,
 }
 
 impl Plan {
     /// Makes a plan: every mailbox is due at once, to catch up with what arrived while nobody watched.
     pub fn new(mailboxes: &[MailboxConfig], now: DateTime<Local>) -> Self {
-        let line = |mailbox: &MailboxConfig| Line { mailbox: mailbox.clone(), due: now, waits: None, failing: false };
+        Self::default().renewed(mailboxes, now)
+    }
+
+    /// Makes a plan of mailboxes as they are configured now. A poll that is under way goes on; the mailbox is not due before it ends.
+    #[must_use]
+    pub fn renewed(&self, mailboxes: &[MailboxConfig], now: DateTime<Local>) -> Self {
+        let polling = |name: &str| self.lines.iter().any(|line| line.polling && line.mailbox.name == name);
+        let line = |mailbox: &MailboxConfig| Line {
+            mailbox: mailbox.clone(),
+            due: now,
+            waits: None,
+            deaf: false,
+            polling: polling(&mailbox.name),
+            woken: false,
+            renewed: true,
+        };
         Self { lines: mailboxes.iter().map(line).collect() }
     }
 
-    /// Returns the mailboxes that are due, by their place in the config.
-    pub fn due(&self, now: DateTime<Local>) -> Vec<usize> {
-        let due = self.lines.iter().enumerate().filter(|(_, line)| line.due <= now);
-        due.map(|(at, _)| at).collect()
+    /// Takes the mailbox that is due the longest, whose poll begins now.
+    pub fn begin(&mut self, now: DateTime<Local>) -> Option<MailboxConfig> {
+        let due = self.lines.iter_mut().filter(|line| !line.polling && line.due <= now);
+        let line = due.min_by_key(|line| line.due)?;
+        (line.polling, line.woken, line.renewed) = (true, false, false);
+        Some(line.mailbox.clone())
     }
 
-    /// Returns when the next one is due.
+    /// Returns when the next one is due, of those whose poll is not under way.
     pub fn next(&self) -> Option<DateTime<Local>> {
-        self.lines.iter().map(|line| line.due).min()
+        self.lines.iter().filter(|line| !line.polling).map(|line| line.due).min()
     }
 
-    /// Takes in that mail arrived. A mailbox whose polls fail keeps its wait.
-    pub fn wake(&mut self, at: usize, now: DateTime<Local>) {
-        if let Some(line) = self.lines.get_mut(at)
-            && !line.failing
-        {
+    /// Takes in that mail arrived. A mailbox that cannot be polled keeps its wait.
+    pub fn wake(&mut self, name: &str, now: DateTime<Local>) {
+        let Some(line) = self.line(name) else { return };
+        line.woken |= line.polling;
+        if !line.deaf {
             line.due = line.due.min(now);
         }
     }
 
     /// Takes in how a poll that began at `began` ended at `now`.
-    pub fn ended(&mut self, at: usize, began: DateTime<Local>, now: DateTime<Local>, ended: Ended) {
-        let Some(line) = self.lines.get_mut(at) else { return };
+    pub fn ended(&mut self, name: &str, began: DateTime<Local>, now: DateTime<Local>, ended: Ended) {
+        let Some(line) = self.line(name) else { return };
+        line.polling = false;
+        if line.renewed {
+            line.due = now;
+            return;
+        }
         let mut scheduled = line.mailbox.schedule.next(began, line.mailbox.idle_poll);
         if scheduled <= now {
             // The poll took longer than its interval: what was missed is not made up for.
             scheduled = line.mailbox.schedule.next(now, line.mailbox.idle_poll);
         }
-        line.failing = ended != Ended::Well;
+        line.deaf = matches!(ended, Ended::Failed | Ended::NeedsOperator);
         if ended == Ended::Well {
             line.waits = None;
             line.due = scheduled;
-            return;
+        } else {
+            let waits = line.waits.get_or_insert_with(waits);
+            let wait = waits.next().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+            line.due = match ended {
+                Ended::NeedsOperator => scheduled.max(now + wait.max(OPERATOR_WAIT)),
+                _ => scheduled.min(now + wait),
+            };
         }
-        let waits = line.waits.get_or_insert_with(waits);
-        let wait = waits.next().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
-        line.due = match ended {
-            Ended::NeedsOperator => scheduled.max(now + wait.max(OPERATOR_WAIT)),
-            _ => scheduled.min(now + wait),
-        };
+        if std::mem::take(&mut line.woken) && !line.deaf {
+            line.due = now;
+        }
+    }
+
+    fn line(&mut self, name: &str) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.mailbox.name == name)
     }
 }
 
@@ -108,12 +146,24 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn plan(schedule: &str) -> (Plan, DateTime<Local>) {
+    fn mailbox(name: &str, schedule: &str) -> MailboxConfig {
         let text = format!(
-            "[[mailbox]]\nname = \"rua\"\nhost = \"h.example\"\nuser = \"u\"\npassword_env = \"P\"\nschedule = \"{schedule}\"\n"
+            "[[mailbox]]\nname = \"{name}\"\nhost = \"h.example\"\nuser = \"u\"\npassword_env = \"P\"\nschedule = \"{schedule}\"\n"
         );
+        Config::parse(&text).unwrap().mailbox.remove(0)
+    }
+
+    /// A plan whose one mailbox is being polled.
+    fn plan(schedule: &str) -> (Plan, DateTime<Local>) {
         let now = Local.with_ymd_and_hms(2026, 7, 1, 10, 0, 0).unwrap();
-        (Plan::new(&Config::parse(&text).unwrap().mailbox, now), now)
+        let mut plan = Plan::new(&[mailbox("rua", schedule)], now);
+        assert_eq!(begun(&mut plan, now), ["rua"]);
+        (plan, now)
+    }
+
+    /// Begins every poll that is due.
+    fn begun(plan: &mut Plan, now: DateTime<Local>) -> Vec<String> {
+        std::iter::from_fn(|| plan.begin(now)).map(|mailbox| mailbox.name).collect()
     }
 
     fn minutes(n: i64) -> chrono::TimeDelta {
@@ -123,12 +173,11 @@ mod tests {
     #[test]
     fn a_poll_is_due_an_interval_after_the_last_began() {
         let (mut plan, now) = plan("15m");
-        assert_eq!(plan.due(now), [0]);
-        plan.ended(0, now, now + minutes(2), Ended::Well);
+        plan.ended("rua", now, now + minutes(2), Ended::Well);
         assert_eq!(plan.next(), Some(now + minutes(15)));
-        assert_eq!(plan.due(now + minutes(14)), [0usize; 0]);
+        assert!(begun(&mut plan, now + minutes(14)).is_empty());
         // One that took longer than the interval.
-        plan.ended(0, now, now + minutes(40), Ended::Well);
+        plan.ended("rua", now, now + minutes(40), Ended::Well);
         assert_eq!(plan.next(), Some(now + minutes(55)));
     }
 
@@ -137,7 +186,7 @@ mod tests {
         let (mut plan, now) = plan("1d");
         let mut last = Duration::ZERO;
         for _ in 0..6 {
-            plan.ended(0, now, now, Ended::Failed);
+            plan.ended("rua", now, now, Ended::Failed);
             let wait = (plan.next().unwrap() - now).to_std().unwrap();
             assert!(wait > last.mul_f64(0.7) && wait >= FIRST_WAIT && wait <= LONGEST_WAIT, "{wait:?} after {last:?}");
             last = wait;
@@ -145,31 +194,64 @@ mod tests {
         assert!(last >= Duration::from_secs(16 * 60), "{last:?}");
         let (mut plan, now) = self::plan("1m");
         for _ in 0..8 {
-            plan.ended(0, now, now, Ended::Failed);
+            plan.ended("rua", now, now, Ended::Failed);
         }
         assert_eq!(plan.next(), Some(now + minutes(1)));
         // After a success the first wait is short again.
-        plan.ended(0, now, now, Ended::Well);
-        plan.ended(0, now, now, Ended::Failed);
+        plan.ended("rua", now, now, Ended::Well);
+        plan.ended("rua", now, now, Ended::Failed);
         assert!(plan.next().unwrap() <= now + minutes(1));
     }
 
     #[test]
     fn a_wrong_password_is_not_tried_every_minute() {
         let (mut plan, now) = plan("1m");
-        plan.ended(0, now, now, Ended::NeedsOperator);
+        plan.wake("rua", now);
+        plan.ended("rua", now, now, Ended::NeedsOperator);
         assert!(plan.next().unwrap() >= now + minutes(5));
         // Not even when IDLE of another connection says that mail arrived.
-        plan.wake(0, now);
+        plan.wake("rua", now);
         assert!(plan.next().unwrap() >= now + minutes(5));
     }
 
     #[test]
     fn idle_wakes_and_polls_in_between() {
         let (mut plan, now) = plan("idle");
-        plan.ended(0, now, now, Ended::Well);
+        plan.ended("rua", now, now, Ended::Well);
         assert_eq!(plan.next(), Some(now + minutes(60)));
-        plan.wake(0, now + minutes(3));
-        assert_eq!(plan.due(now + minutes(3)), [0]);
+        plan.wake("rua", now + minutes(3));
+        assert_eq!(begun(&mut plan, now + minutes(3)), ["rua"]);
+        // During the poll, maybe after it has looked: once more.
+        plan.wake("rua", now + minutes(3));
+        assert!(begun(&mut plan, now + minutes(4)).is_empty());
+        plan.ended("rua", now + minutes(3), now + minutes(5), Ended::Well);
+        assert_eq!(begun(&mut plan, now + minutes(5)), ["rua"]);
+        // A folder that fails does not keep others from what arrives.
+        plan.ended("rua", now + minutes(5), now + minutes(6), Ended::Partly);
+        assert!(begun(&mut plan, now + minutes(6)).is_empty());
+        plan.wake("rua", now + minutes(6));
+        assert_eq!(begun(&mut plan, now + minutes(6)), ["rua"]);
+    }
+
+    #[test]
+    fn a_slow_mailbox_keeps_no_other_from_its_poll() {
+        let now = Local.with_ymd_and_hms(2026, 7, 1, 10, 0, 0).unwrap();
+        let mut plan = Plan::new(&[mailbox("slow", "15m"), mailbox("quick", "15m")], now);
+        assert_eq!(begun(&mut plan, now), ["slow", "quick"]);
+        plan.ended("quick", now, now, Ended::Well);
+        assert_eq!(begun(&mut plan, now + minutes(15)), ["quick"]);
+    }
+
+    #[test]
+    fn a_config_read_again_lets_polls_end_and_begins_new_ones() {
+        let now = Local.with_ymd_and_hms(2026, 7, 1, 10, 0, 0).unwrap();
+        let mut plan = Plan::new(&[mailbox("old", "1h"), mailbox("gone", "1h")], now);
+        assert_eq!(begun(&mut plan, now), ["old", "gone"]);
+        plan = plan.renewed(&[mailbox("old", "1h"), mailbox("new", "1h")], now + minutes(1));
+        assert_eq!(begun(&mut plan, now + minutes(1)), ["new"]);
+        // What the config says now holds for it as soon as the old poll has ended.
+        plan.ended("old", now, now + minutes(2), Ended::NeedsOperator);
+        plan.ended("gone", now, now + minutes(2), Ended::Well);
+        assert_eq!(begun(&mut plan, now + minutes(2)), ["old"]);
     }
 }

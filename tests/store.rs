@@ -91,3 +91,38 @@ fn what_was_not_committed_is_not_there() {
     assert_eq!(number(&path, "SELECT max(report_no)::UBIGINT FROM report"), 2);
     assert_eq!(number(&path, "SELECT count(DISTINCT entry_no) FROM ledger"), 3);
 }
+
+/// What processes left that were killed while they made the store, or while they had put something aside, goes when the next one
+/// writes; what others have there stays.
+#[test]
+fn what_killed_processes_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    for name in ["store.duckdb.77-1700000000.new", "store.duckdb.mine.new", "other.duckdb.77-1.new"] {
+        std::fs::write(folder.path().join(name), "x").unwrap();
+    }
+    drop(Store::open(&path, Access::Write, WAIT).unwrap());
+    let aside = folder.path().join("store.duckdb.tmp");
+    std::fs::create_dir(&aside).unwrap();
+    std::fs::write(aside.join("duckdb_temp_storage_DEFAULT-0.tmp"), "x").unwrap();
+    drop(Store::open(&path, Access::Read, WAIT).unwrap());
+    assert!(aside.exists(), "a reader is not alone");
+    drop(Store::open(&path, Access::Write, WAIT).unwrap());
+    let mut names: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["other.duckdb.77-1.new", "store.duckdb", "store.duckdb.mine.new"]);
+}
+
+/// A place that cannot be looked into is not the same as no store.
+#[test]
+fn a_place_that_cannot_be_looked_into_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    for access in [Access::Read, Access::Write] {
+        let told = Store::open(&folder.path().join("file/store.duckdb"), access, WAIT).unwrap_err().to_string();
+        assert!(told.starts_with("cannot open the store") && told.contains("Not a directory"), "{told}");
+    }
+}

@@ -125,7 +125,7 @@ fn reattribute(
     sender: &str,
     as_of: NaiveDate,
 ) -> anyhow::Result<Option<Vec<TakenOver>>> {
-    if !context.db.exists() {
+    if !crate::store::is_there(&context.db)? {
         return Ok(None);
     }
     let config = Config::read(path)?;
@@ -199,7 +199,7 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
 }
 
 fn in_store(context: &Context, name: &str, as_of: NaiveDate) -> anyhow::Result<Option<NamedSender>> {
-    if !context.db.exists() {
+    if !crate::store::is_there(&context.db)? {
         return Ok(None);
     }
     let store = context.read_attributed(as_of)?;

@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     let found = runtime.block_on(check(&resolver, subject, &context.config.dns, &gateways, Utc::now()));
     context.answer(&found)?;
     if !args.no_store {
-        if context.db.exists() {
+        if crate::store::is_there(&context.db)? {
             let store = Store::open(&context.db, Access::Write, context.wait)?;
             remember(&store, &found).context("keeping the findings")?;
         } else {
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
 
 /// What is given, then what the store adds.
 fn subject(context: &Context, args: &CheckArgs, domain: &str) -> anyhow::Result<Subject> {
-    let mut subject = if context.db.exists() {
+    let mut subject = if crate::store::is_there(&context.db)? {
         let store = context.read_attributed(context.today)?;
         subject_of(store.connection(), domain, args.sources).context("asking the store for sources and selectors")?
     } else {

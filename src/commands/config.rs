@@ -79,7 +79,8 @@ pub(super) fn run(context: &Context, args: &ConfigArgs) -> anyhow::Result<Exit> 
     let mut bad = false;
     if check.connect {
         let limits = &context.config.limits;
-        let memory = Memory(MailboxMemory::read(&context.db, context.wait, |_| limits.mail_bytes)?);
+        let memory =
+            Memory(MailboxMemory::read(&context.db, context.wait, |account| context.config.mail_bytes(account))?);
         let (stop, beat) = (AtomicBool::new(false), AtomicU64::new(0));
         for (mailbox, answer) in context.config.mailbox.iter().zip(&mut mailboxes) {
             match look(mailbox, limits, &tokens, &memory, Pulse { stop: &stop, beat: &beat }) {

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::poll::Cycle;
-use super::{Context, Exit, ImportAnswer};
+use super::{Context, Exit, ImportAnswer, stop_on_signal};
 use crate::config::MailboxConfig;
 use crate::fetch::imap::{MailboxPoll, Tokens};
 use crate::pipeline::Progress;
 use crate::print::ProgressLine;
+use crate::store::Wait;
 
 /// Arguments of `fetch`.
 #[derive(Debug, clap::Args)]
@@ -51,13 +52,14 @@ pub(super) fn run(context: &Context, args: &FetchArgs) -> anyhow::Result<Exit> {
     let cycle = Cycle {
         config: &context.config,
         db: &context.db,
-        wait: context.wait,
+        wait: Wait::or_stop(context.wait, Arc::clone(&stop)),
         command: "fetch",
         tokens: &Tokens::default(),
         progress: &progress,
         stop: &stop,
         beat: &AtomicU64::new(0),
         only_again: false,
+        at_once: 1,
     };
     let done = cycle.run(&chosen);
     drop(line);
@@ -99,14 +101,4 @@ pub(super) fn chosen<'a>(context: &'a Context, names: &[String]) -> anyhow::Resu
         }
     }
     Ok(all.iter().filter(|mailbox| names.is_empty() || names.contains(&mailbox.name)).collect())
-}
-
-/// The first Ctrl-C or SIGTERM ends the poll after what is under way; the second ends the process at once.
-pub(super) fn stop_on_signal(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
-            .context("catching signals")?;
-    }
-    Ok(())
 }

@@ -2,20 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Context, Exit};
+use super::{Context, Exit, stop_on_signal};
 use crate::fetch::{FetchError, FileOptions, check_paths, items, survey};
 use crate::pipeline::{self, Feeder, Options, Progress};
 use crate::print::ProgressLine;
 use crate::query::share;
 use crate::senders;
-use crate::store::{Counts, Writer};
+use crate::store::{Counts, Wait, Writer};
 
 /// Files larger than this are streamed, not held.
 const HOLD_BYTES: u64 = 8 << 20;
@@ -139,10 +137,11 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     use std::io::IsTerminal;
     let started = Instant::now();
     let progress = Arc::new(Progress::default());
-    stop_on_signal(&progress)?;
+    stop_on_signal(&progress.stop)?;
     let wanted = context.progress && std::io::stderr().is_terminal();
     let line = ProgressLine::follow(&progress, if wanted { total() } else { None }, wanted);
-    let begin = || Writer::begin(&context.db, context.wait, command);
+    let wait = Wait::or_stop(context.wait, Arc::clone(&progress.stop));
+    let begin = || Writer::begin(&context.db, wait, command);
     let done = pipeline::run(begin, &Options::new(&context.config.limits), &progress, feed, &mut |_| {});
     drop(line);
     let (counts, store) = done?;
@@ -152,22 +151,4 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     drop(store);
     context.answer(&ImportAnswer::new(&counts, started.elapsed().as_secs_f64()))?;
     Ok(if strict && counts.rejected > 0 { Exit::Findings } else { Exit::Done })
-}
-
-/// The first Ctrl-C or SIGTERM ends the run after what is in flight; the second ends the process at once.
-fn stop_on_signal(progress: &Arc<Progress>) -> anyhow::Result<()> {
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .context("catching Ctrl-C")?;
-    }
-    let progress = Arc::clone(progress);
-    std::thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        progress.stop.store(true, Ordering::Relaxed);
-    });
-    Ok(())
 }

@@ -24,7 +24,9 @@ mod status;
 mod trend;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -80,6 +82,8 @@ pub struct Context {
     pub tenant: Option<Tenant>,
     /// The store's file.
     pub db: PathBuf,
+    /// The store's file as `--db` names it.
+    given_db: Option<PathBuf>,
     /// How long to wait for it.
     pub wait: Duration,
     /// Where answers go, and how.
@@ -99,11 +103,7 @@ impl Context {
         use std::io::IsTerminal;
         let mut config = Config::find(global.config.as_deref())?;
         let tenant = global.tenant.as_deref().map(|name| config.narrow(name)).transpose()?;
-        let db = match (&global.db, config.store_path()) {
-            (Some(path), _) => path.clone(),
-            (None, Some(path)) => path,
-            (None, None) => default_db()?,
-        };
+        let db = store_of(global.db.as_deref(), &config)?;
         let wait = Duration::try_from_secs_f64(global.wait).context("--wait takes a number of seconds, 0 or more")?;
         let colour = global.format == Format::Table
             && std::io::stdout().is_terminal()
@@ -112,11 +112,17 @@ impl Context {
             config,
             tenant,
             db,
+            given_db: global.db.clone(),
             wait,
             output: Output { format: global.format, colour },
             progress: !global.no_progress && !global.quiet,
             today: Utc::now().date_naive(),
         })
+    }
+
+    /// Returns the store's file by another config than this one.
+    fn db_of(&self, config: &Config) -> anyhow::Result<PathBuf> {
+        store_of(self.given_db.as_deref(), config)
     }
 
     /// Opens the store for reading, narrowed to the tenant where one is asked for.
@@ -217,6 +223,16 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the resolver")
 }
 
+/// The first Ctrl-C or SIGTERM sets the flag, for an end after what is under way; the second ends the process at once.
+fn stop_on_signal(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
+            .context("catching signals")?;
+    }
+    Ok(())
+}
+
 /// Runs one command.
 ///
 /// # Errors
@@ -254,6 +270,14 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Completions(args) => completions::run(&context, &args),
         Command::Man => completions::man(&context),
         Command::Schemas(args) => schemas::run(&args),
+    }
+}
+
+fn store_of(given: Option<&Path>, config: &Config) -> anyhow::Result<PathBuf> {
+    match (given, config.store_path()) {
+        (Some(path), _) => Ok(path.to_owned()),
+        (None, Some(path)) => Ok(path),
+        (None, None) => default_db(),
     }
 }
 

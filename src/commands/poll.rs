@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use crossbeam_channel::{Receiver, Sender};
@@ -16,14 +15,14 @@ use crate::fetch::{Item, Origin};
 use crate::pipeline::{self, Feeder, Options, PipelineError, Progress};
 use crate::senders;
 use crate::store::{
-    Access, Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Store, Writer, record_polls,
+    Access, Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Store, Wait, Writer, record_polls,
 };
 
 /// What a cycle needs.
 pub(super) struct Cycle<'a> {
     pub(super) config: &'a Config,
     pub(super) db: &'a Path,
-    pub(super) wait: Duration,
+    pub(super) wait: Wait,
     /// The command, for the run's row.
     pub(super) command: &'static str,
     pub(super) tokens: &'a Tokens,
@@ -34,6 +33,8 @@ pub(super) struct Cycle<'a> {
     pub(super) beat: &'a AtomicU64,
     /// Asks only for mails that were refused before.
     pub(super) only_again: bool,
+    /// Cycles that may run at once in this process, and share the memory of one.
+    pub(super) at_once: u64,
 }
 
 /// What a cycle did.
@@ -46,7 +47,8 @@ impl Cycle<'_> {
     /// Polls the mailboxes, and writes down how each poll ended.
     pub(super) fn run(&self, mailboxes: &[&MailboxConfig]) -> anyhow::Result<Cycled> {
         let begun = Utc::now();
-        let memory = Memory(MailboxMemory::read(self.db, self.wait, |account| self.mail_bytes(mailboxes, account))?);
+        let mail_bytes = |account: &str| self.config.mail_bytes(account);
+        let memory = Memory(MailboxMemory::read(self.db, self.wait.clone(), mail_bytes)?);
         let mut told: HashMap<&str, Sender<imap::Committed>> = HashMap::new();
         let mut lines: Vec<(&MailboxConfig, Receiver<imap::Committed>)> = Vec::new();
         for mailbox in mailboxes {
@@ -61,7 +63,7 @@ impl Cycle<'_> {
             polls = self.polls(feeder, &memory, &lines);
             Ok::<(), Infallible>(())
         };
-        let options = Options::new(&self.config.limits);
+        let options = Options::new(&self.config.limits).share(self.at_once);
         let mut tell = |batch: &[Committed]| {
             for one in batch {
                 tell(&told, one);
@@ -70,7 +72,7 @@ impl Cycle<'_> {
         // Logging in and beginning the run take their time side by side.
         let begun_run = AtomicBool::new(false);
         let begin = || {
-            let writer = Writer::begin(self.db, self.wait, self.command)?;
+            let writer = Writer::begin(self.db, self.wait.clone(), self.command)?;
             begun_run.store(true, Ordering::Relaxed);
             Ok(writer)
         };
@@ -79,7 +81,7 @@ impl Cycle<'_> {
             Ok((counts, store)) => (Ok(counts), store),
             // Where no run could begin, the end of a poll cannot be written down either.
             Err(error) if !begun_run.load(Ordering::Relaxed) => return Err(error.into()),
-            Err(error) => match Store::open(self.db, Access::Write, self.wait) {
+            Err(error) => match Store::open(self.db, Access::Write, self.wait.clone()) {
                 Ok(store) => (Err(error), store),
                 // The first error is the one to tell.
                 Err(_) => return Err(error.into()),
@@ -129,11 +131,6 @@ impl Cycle<'_> {
         let asked = self.config.mailbox.iter().filter(|mailbox| memory.has_refused(&mailbox.name));
         let lines: Vec<_> = asked.map(|mailbox| (mailbox, crossbeam_channel::never())).collect();
         self.polls(feeder, &Memory(memory), &lines)
-    }
-
-    fn mail_bytes(&self, mailboxes: &[&MailboxConfig], account: &str) -> u64 {
-        let own = mailboxes.iter().find(|mailbox| mailbox.name == account).and_then(|mailbox| mailbox.mail_bytes);
-        self.config.limits.mail_bytes.min(own.unwrap_or(u64::MAX))
     }
 }
 

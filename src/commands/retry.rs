@@ -12,7 +12,7 @@ use super::{Context, Exit};
 use crate::fetch::imap::{MailboxPoll, Tokens};
 use crate::fetch::{Content, Item, Origin};
 use crate::pipeline::Progress;
-use crate::store::{Access, MailboxMemory, Store, StoreError, kept_item, rejected_items};
+use crate::store::{Access, MailboxMemory, Store, StoreError, is_there, kept_item, rejected_items};
 
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
@@ -25,16 +25,12 @@ pub struct RetryArgs {
 /// Runs `retry`.
 pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
     // Opened for writing where it is there, which upgrades a store of an older version.
-    let access = if context.db.exists() { Access::Write } else { Access::Read };
+    let access = if is_there(&context.db)? { Access::Write } else { Access::Read };
     let store = Store::open(&context.db, access, context.wait)?;
     let list = rejected_items(store.connection())?;
     drop(store);
     // Mails that a server refused, or that were over a limit that is higher now, are asked for where they lie.
-    let limits = &context.config.limits;
-    let own = |account: &str| context.config.mailbox.iter().find(|mailbox| mailbox.name == account)?.mail_bytes;
-    let memory = MailboxMemory::read(&context.db, context.wait, |account| {
-        limits.mail_bytes.min(own(account).unwrap_or(u64::MAX))
-    })?;
+    let memory = MailboxMemory::read(&context.db, context.wait, |account| context.config.mail_bytes(account))?;
     let mut polls = Vec::new();
     let exit = ingest(
         context,
@@ -63,13 +59,14 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
             let cycle = Cycle {
                 config: &context.config,
                 db: &context.db,
-                wait: context.wait,
+                wait: context.wait.into(),
                 command: "retry",
                 tokens: &Tokens::default(),
                 progress: &Progress::default(),
                 stop: feeder.stop(),
                 beat: &AtomicU64::new(0),
                 only_again: true,
+                at_once: 1,
             };
             polls = cycle.ask_again(feeder, memory);
             Ok::<(), StoreError>(())

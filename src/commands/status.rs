@@ -34,9 +34,19 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> 
         let mut folders = status.mailboxes.iter().filter(|mailbox| mailbox.account == account).peekable();
         folders.peek().is_some() && folders.all(|folder| folder.last_success_at.is_some_and(|at| now - at <= oldest))
     };
-    let late =
-        oldest.is_some_and(|oldest| accounts.is_empty() || !accounts.iter().all(|account| fresh(account, oldest)));
-    Ok(if late { Exit::Findings } else { Exit::Done })
+    let Some(oldest) = oldest else { return Ok(Exit::Done) };
+    let late: Vec<&str> = accounts.iter().copied().filter(|account| !fresh(account, oldest)).collect();
+    if accounts.is_empty() {
+        tracing::error!("no mailbox has ever been polled into this store");
+    }
+    for account in &late {
+        let folders = status.mailboxes.iter().filter(|mailbox| mailbox.account == *account);
+        let last = folders.map(|folder| folder.last_success_at).min().flatten();
+        let last = last
+            .map_or_else(|| "there was none".to_owned(), |at| format!("the last was at {}", at.format("%F %T UTC")));
+        tracing::error!("mailbox `{account}`: not every folder had a successful poll in time; {last}");
+    }
+    Ok(if late.is_empty() && !accounts.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
 /// Reads an age such as 90m, 26h or 2d.

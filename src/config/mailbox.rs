@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::oauth2::OAuth2Config;
-use super::schedule::{Schedule, Span};
+use super::schedule::{SHORTEST, Schedule, Span};
 use super::secret::{CommandLine, Secret};
+use crate::unpack::Limits;
 
 /// One mailbox, checked.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -237,6 +238,16 @@ impl TryFrom<Written> for MailboxConfig {
                 return Err(fault(format!("moves mail to `{target}`, which is polled too: it would be read for ever")));
             }
         }
+        if w.port == Some(0) {
+            return Err(fault("port 0 is none: leave it out for 993, or 143 without implicit TLS".to_owned()));
+        }
+        if w.mail_bytes == Some(0) {
+            return Err(fault("mail_bytes = 0 lets no mail through".to_owned()));
+        }
+        let idle_poll = w.idle_poll.map_or(Duration::from_secs(3600), |span| span.0);
+        if idle_poll < SHORTEST {
+            return Err(fault("idle_poll is too often for a mail server: use 10s or more".to_owned()));
+        }
         if !(1..=8).contains(&w.connections) {
             return Err(fault("connections must be 1 to 8".to_owned()));
         }
@@ -262,7 +273,7 @@ impl TryFrom<Written> for MailboxConfig {
             after_rejected: w.after_rejected,
             mail_bytes: w.mail_bytes,
             schedule: w.schedule,
-            idle_poll: w.idle_poll.map_or(Duration::from_secs(3600), |span| span.0),
+            idle_poll,
             connections: w.connections,
             requests_ahead: w.requests_ahead,
             timeout: w.timeout,
@@ -284,9 +295,22 @@ impl MailboxConfig {
         }
     }
 
+    /// Returns how many bytes a mail of it may have: its own limit, within that of every mail.
+    pub fn limit(&self, limits: &Limits) -> u64 {
+        limits.mail_bytes.min(self.mail_bytes.unwrap_or(u64::MAX))
+    }
+
     /// Returns whether anything at all is done with mail after its commit.
     pub fn tidies(&self) -> bool {
         [&self.after, &self.after_other, &self.after_rejected].iter().any(|after| **after != After::Keep)
+    }
+
+    /// Returns the folders that mail is moved to.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        [&self.after, &self.after_other, &self.after_rejected].into_iter().filter_map(|after| match after {
+            After::Move(target) => Some(target.as_str()),
+            After::Keep | After::Delete | After::Flag(_) => None,
+        })
     }
 
     /// Returns every place that holds a secret of this mailbox.

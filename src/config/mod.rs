@@ -141,6 +141,12 @@ impl Config {
     /// What is wrong, in words: the line and the nearest known key, or two rules that claim the same mail.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut config: Self = toml::from_str(text).map_err(|error| explain(&error))?;
+        if let Some(mailbox) = config.mailbox.iter().find(|one| one.mail_bytes > Some(config.limits.mail_bytes)) {
+            let (name, limit) = (&mailbox.name, config.limits.mail_bytes);
+            return Err(format!(
+                "mailbox `{name}`: mail_bytes is above limits.mail_bytes = {limit}, which holds for every mail: raise that one"
+            ));
+        }
         let mailboxes: Vec<&str> = config.mailbox.iter().map(|mailbox| mailbox.name.as_str()).collect();
         tenant::check(&config.tenant, &mailboxes)?;
         tenant::bind(&mut config.sender, &config.tenant)?;
@@ -195,6 +201,12 @@ impl Config {
             }
         }
         Ok(Self::default())
+    }
+
+    /// Returns how many bytes a mail of an account may have; of one that is not in the config any more, those of every mail.
+    pub fn mail_bytes(&self, account: &str) -> u64 {
+        let mailbox = self.mailbox.iter().find(|mailbox| mailbox.name == account);
+        mailbox.map_or(self.limits.mail_bytes, |mailbox| mailbox.limit(&self.limits))
     }
 
     /// Returns the store's path: a relative one counts from the config's folder.

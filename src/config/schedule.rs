@@ -7,6 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Local};
 use serde::Deserialize;
 
+/// Shortest time between two polls of a mailbox.
+pub(super) const SHORTEST: Duration = Duration::from_secs(10);
+
 /// A span of time as people write it: `90s`, `15m`, `1h`, `1d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -67,7 +70,11 @@ impl FromStr for Schedule {
             return Ok(Self::Idle);
         }
         if text.contains(char::is_whitespace) || text.starts_with('@') {
-            let cron = text.parse().map_err(|error| format!("`{text}` is no cron expression: {error}"))?;
+            let cron: croner::Cron =
+                text.parse().map_err(|error| format!("`{text}` is no cron expression: {error}"))?;
+            if cron.find_next_occurrence(&Local::now(), false).is_err() {
+                return Err(format!("`{text}` never comes: there is no such day"));
+            }
             return Ok(Self::Cron(Box::new(cron)));
         }
         let every = text
@@ -76,7 +83,7 @@ impl FromStr for Schedule {
                 format!("`{text}` is no schedule: write 15m, 1h, idle, or a cron expression like `5 * * * *`")
             })?
             .0;
-        if every < Duration::from_secs(10) {
+        if every < SHORTEST {
             return Err(format!("`{text}` is too often for a mail server: use 10s or more, or idle"));
         }
         Ok(Self::Every(every))
@@ -98,7 +105,7 @@ impl Schedule {
         match self {
             Self::Every(every) => last + *every,
             Self::Idle => last + idle_poll,
-            // An expression without a next time (30 February) was let through by the parser: an hour then.
+            // An expression whose last time has passed (they may name a year): an hour then.
             Self::Cron(cron) => cron.find_next_occurrence(&last, false).unwrap_or(last + hour),
         }
     }

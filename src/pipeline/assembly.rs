@@ -12,8 +12,6 @@ use super::budget::Budget;
 use super::{Done, Options, records};
 use crate::store::{Batch, Committed, StoreError, Writer};
 
-/// Bytes of items that make a batch.
-const BATCH_BYTES: u64 = 8 << 20;
 /// Records that make a batch.
 const BATCH_RECORDS: usize = 50_000;
 /// Records that make a transaction.
@@ -109,7 +107,7 @@ impl<'a> Assembly<'a> {
         if given.commit {
             return self.commit(false);
         }
-        if self.bytes >= BATCH_BYTES || self.records >= BATCH_RECORDS {
+        if self.bytes >= self.options.batch_bytes() || self.records >= BATCH_RECORDS {
             self.append()?;
         }
         match self.writer.held() {

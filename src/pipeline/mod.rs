@@ -7,6 +7,7 @@ mod assembly;
 mod budget;
 mod read;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -28,9 +29,11 @@ pub struct Options {
     pub workers: usize,
     /// Longest time that read items wait for their commit.
     pub commit_every: Duration,
+    /// Bytes of items fed and not yet taken by the writer.
+    in_flight: u64,
 }
 
-/// Bytes of items fed and not yet taken by the writer.
+/// Bytes in flight, unless several runs share them.
 const IN_FLIGHT: u64 = 18 << 20;
 /// Bytes and items of one hand-over to a worker: enough to make waking it worth while.
 const JOB_BYTES: u64 = 256 << 10;
@@ -40,7 +43,19 @@ impl Options {
     /// Uses every core, and commits at least every ten seconds.
     pub fn new(limits: &Limits) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { limits: limits.clone(), workers, commit_every: Duration::from_secs(10) }
+        Self { limits: limits.clone(), workers, commit_every: Duration::from_secs(10), in_flight: IN_FLIGHT }
+    }
+
+    /// Takes one of `runs` equal shares of the bytes in flight, where so many run side by side.
+    #[must_use]
+    pub const fn share(mut self, runs: u64) -> Self {
+        self.in_flight = IN_FLIGHT / if runs == 0 { 1 } else { runs };
+        self
+    }
+
+    /// Bytes of items that make a batch of the writer: less than half of those in flight, so that reading goes on meanwhile.
+    const fn batch_bytes(&self) -> u64 {
+        self.in_flight / 9 * 4
     }
 }
 
@@ -54,7 +69,7 @@ pub struct Progress {
     /// Records read.
     pub records: AtomicU64,
     /// Set from outside to end the run after what is in flight.
-    pub stop: AtomicBool,
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Why a run ended early. What was committed before stays.
@@ -102,6 +117,8 @@ pub struct Ending;
 pub struct Feeder<'a> {
     jobs: Sender<Job>,
     budget: &'a Budget,
+    /// Bytes that the largest item takes of the budget.
+    most: u64,
     progress: &'a Progress,
     job: Job,
 }
@@ -113,7 +130,7 @@ impl<'a> Feeder<'a> {
     /// The run is ending: feed no more.
     pub fn item(&mut self, item: Item) -> Result<(), Ending> {
         // An item costs at least its ledger row.
-        let cost = item.size().clamp(1 << 10, IN_FLIGHT / 2);
+        let cost = item.size().clamp(1 << 10, self.most);
         if !self.job.items.is_empty() && (self.job.bytes + cost > JOB_BYTES || self.job.items.len() == JOB_ITEMS) {
             self.hand_over()?;
         }
@@ -126,7 +143,7 @@ impl<'a> Feeder<'a> {
     }
 
     /// Returns the flag that ends the run when it is set, for those that wait for something before they feed.
-    pub const fn stop(&self) -> &'a AtomicBool {
+    pub fn stop(&self) -> &'a AtomicBool {
         &self.progress.stop
     }
 
@@ -178,7 +195,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
     feed: impl FnOnce(&mut Feeder<'_>) -> Result<(), E> + Send,
     committed: &mut (dyn FnMut(&[Committed]) + Send),
 ) -> Result<(Counts, Store), PipelineError<E>> {
-    let budget = Budget::new(IN_FLIGHT);
+    let budget = Budget::new(options.in_flight);
     let (jobs, taken) = crossbeam_channel::unbounded::<Job>();
     let (given, done) = crossbeam_channel::unbounded::<Done>();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.workers.max(1) + 1).build();
@@ -211,7 +228,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
         }
         drop((taken, given));
         let job = Job { number: 0, items: Vec::new(), positions: Vec::new(), bytes: 0, commit: false };
-        let mut feeder = Feeder { jobs, budget, progress, job };
+        let mut feeder = Feeder { jobs, budget, most: options.in_flight / 2, progress, job };
         let fed = feed(&mut feeder);
         feeder.hand_over().ok();
         drop(feeder);

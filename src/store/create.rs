@@ -25,7 +25,23 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     });
     std::fs::remove_file(&new).ok();
     std::fs::remove_file(new.with_added_extension("wal")).ok();
+    if made.is_ok() {
+        tidy(path);
+    }
     made
+}
+
+/// Removes what processes left that were killed while they made the store. One that still makes it does no harm either: it will find
+/// that the store is there.
+fn tidy(path: &Path) {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
+    for entry in std::fs::read_dir(folder_of(path)).into_iter().flatten().flatten() {
+        let left = entry.file_name();
+        let begun = left.to_str().and_then(|left| left.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".new"));
+        if begun.is_some_and(|begun| begun.chars().all(|character| character.is_ascii_digit() || character == '-')) {
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
 }
 
 /// Gives the store its name, unless another has it.

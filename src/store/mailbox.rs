@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
 use super::columns::key_of;
-use super::{Access, MailboxPosition, Outcome, ReadItem, Store, StoreError, in_transaction};
+use super::{Access, MailboxPosition, Outcome, ReadItem, Store, StoreError, Wait, in_transaction};
 use crate::fetch::{Content, Origin};
 
 /// Refused mails of one folder that are asked for again at each poll: the latest ones.
@@ -18,7 +17,7 @@ const AGAIN: usize = 100;
 #[derive(Debug, Default)]
 pub struct MailboxMemory {
     path: PathBuf,
-    wait: Duration,
+    wait: Wait,
     positions: HashMap<(String, String), MailboxPosition>,
     refused: HashMap<(String, String, u32), Vec<u32>>,
 }
@@ -51,12 +50,12 @@ impl MailboxMemory {
     ///
     /// # Errors
     /// The store cannot be opened or read.
-    pub fn read(path: &Path, wait: Duration, mail_bytes: impl Fn(&str) -> u64) -> Result<Self, StoreError> {
-        let mut memory = Self { path: path.to_owned(), wait, ..Self::default() };
-        if !path.exists() {
+    pub fn read(path: &Path, wait: impl Into<Wait>, mail_bytes: impl Fn(&str) -> u64) -> Result<Self, StoreError> {
+        let mut memory = Self { path: path.to_owned(), wait: wait.into(), ..Self::default() };
+        if !super::is_there(path)? {
             return Ok(memory);
         }
-        let store = Store::open(path, Access::Read, wait)?;
+        let store = Store::open(path, Access::Read, memory.wait.clone())?;
         let connection = store.connection();
         let doing = StoreError::query("reading the positions of mailboxes");
         memory.load(connection, mail_bytes).map_err(doing)?;
@@ -122,7 +121,7 @@ impl MailboxMemory {
     ) -> Result<Vec<(u32, Outcome, bool)>, StoreError> {
         let wanted: HashSet<u32> = uids.iter().copied().collect();
         let Some(last) = uids.iter().max() else { return Ok(Vec::new()) };
-        let store = Store::open(&self.path, Access::Read, self.wait)?;
+        let store = Store::open(&self.path, Access::Read, self.wait.clone())?;
         let doing = "reading what became of mails";
         let kinds = format!(
             "SELECT uid, outcome, {NOT_TAKEN} FROM ledger WHERE account = ? AND folder = ? AND uid_validity = ? AND uid <= ?"

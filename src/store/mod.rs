@@ -15,6 +15,7 @@ mod retry;
 mod transaction;
 mod turn;
 mod undo;
+mod wait;
 mod write;
 
 pub use batch::{Batch, Counts, DocumentRead, Found, MailboxPosition, Outcome, ReadItem};
@@ -26,7 +27,16 @@ pub(crate) use migrate::VIEWS;
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use transaction::in_transaction;
+pub use wait::Wait;
 pub use write::{Committed, Writer};
+
+/// Returns whether a store's file is there.
+///
+/// # Errors
+/// Its folder may not be looked into: that is not the same as no store.
+pub fn is_there(path: &std::path::Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(|error| StoreError::Unopened { path: path.to_owned(), text: error.to_string() })
+}
 
 /// Returns the folder of a file: `.` where its path names none.
 fn folder_of(path: &std::path::Path) -> &std::path::Path {

@@ -8,7 +8,7 @@ use duckdb::{AccessMode, Config, Connection};
 use super::create::create;
 use super::turn::Turn;
 use super::undo::{Settled, Undo, settle};
-use super::{StoreError, migrate};
+use super::{StoreError, Wait, migrate};
 
 /// What a command wants to do with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +50,20 @@ impl Store {
     ///
     /// # Errors
     /// Absent (readers), locked, of a newer version, or no store at all; each names the path and the remedy.
-    pub fn open(path: &Path, access: Access, wait: Duration) -> Result<Self, StoreError> {
-        match access {
-            Access::Read if !path.exists() => return Err(StoreError::Absent { path: path.to_owned() }),
-            Access::Write if !path.exists() => create(path)?,
-            Access::Read | Access::Write => {}
+    pub fn open(path: &Path, access: Access, wait: impl Into<Wait>) -> Result<Self, StoreError> {
+        let wait = wait.into();
+        match (super::is_there(path)?, access) {
+            (true, _) => {}
+            (false, Access::Read) => return Err(StoreError::Absent { path: path.to_owned() }),
+            (false, Access::Write) => create(path)?,
         }
         let started = Instant::now();
         // Other parts of this process end soon; `wait` is about other processes.
-        let Some(turn) = Turn::take(path, access, wait.max(OWN_TURN)) else {
+        let Some(turn) = Turn::take(path, access, wait.limit().max(OWN_TURN)) else {
             let holder = "this very process".to_owned();
             return Err(StoreError::Locked { path: path.to_owned(), holder, waited: started.elapsed() });
         };
-        let connection = connect(path, access, wait)?;
+        let connection = connect(path, access, &wait)?;
         // Sessions differ in their time zone, answers must not. An engine without ICU (DuckDB's source package has none) knows
         // no zones and takes UTC anyway; so no statement of ours may need ICU.
         connection.execute_batch("SET TimeZone = 'UTC'").ok();
@@ -70,6 +71,8 @@ impl Store {
         match access {
             Access::Read => migrate::check(&store.connection, path)?,
             Access::Write => {
+                // What a process that was killed had put aside; nobody else has the store now.
+                std::fs::remove_dir_all(path.with_added_extension("tmp")).ok();
                 let undo = Undo::new(path);
                 store.undo = Some(undo.map_err(|error| unopened(path, error.to_string()))?);
                 migrate::upgrade(&store.connection, path)?;
@@ -150,7 +153,7 @@ impl Drop for Store {
 }
 
 /// Opens the file, trying again while another process holds it.
-fn connect(path: &Path, access: Access, wait: Duration) -> Result<Connection, StoreError> {
+fn connect(path: &Path, access: Access, wait: &Wait) -> Result<Connection, StoreError> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
@@ -165,7 +168,7 @@ fn connect(path: &Path, access: Access, wait: Duration) -> Result<Connection, St
         if !text.contains(BUSY) {
             return Err(unopened(path, text));
         }
-        let left = wait.saturating_sub(started.elapsed());
+        let left = wait.left(started);
         if left.is_zero() {
             return Err(StoreError::Locked { path: path.to_owned(), holder: holder(&text), waited: started.elapsed() });
         }

@@ -11,7 +11,7 @@ use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
 use super::open::WRITE_MEMORY;
 use super::records::Rows;
-use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError};
+use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError, Wait};
 use crate::fetch::{Content, Origin};
 
 /// Writes one run. It holds the store only from the first batch of a transaction to its commit, so that readers get
@@ -19,7 +19,7 @@ use crate::fetch::{Content, Origin};
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    wait: Duration,
+    wait: Wait,
     dimensions: Dimensions,
     run_no: u32,
     /// What is committed.
@@ -68,8 +68,9 @@ impl Writer {
     ///
     /// # Errors
     /// The store cannot be opened or written; nothing is changed then.
-    pub fn begin(path: &Path, wait: Duration, command: &str) -> Result<Self, StoreError> {
-        let store = Store::open(path, Access::Write, wait)?;
+    pub fn begin(path: &Path, wait: impl Into<Wait>, command: &str) -> Result<Self, StoreError> {
+        let wait = wait.into();
+        let store = Store::open(path, Access::Write, wait.clone())?;
         let doing = "beginning a run";
         let connection = store.connection();
         let run_no: u32 = connection
@@ -148,7 +149,7 @@ impl Writer {
     fn begin_transaction(&mut self) -> Result<Transaction, StoreError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => Store::open(&self.path, Access::Write, self.wait)?,
+            None => Store::open(&self.path, Access::Write, self.wait.clone())?,
         };
         let since = Instant::now();
         let connection = store.connection();
@@ -173,7 +174,7 @@ impl Writer {
     pub fn end(self, error: Option<&str>) -> Result<(Counts, Store), StoreError> {
         let store = match self.store {
             Some(store) => store,
-            None => Store::open(&self.path, Access::Write, self.wait)?,
+            None => Store::open(&self.path, Access::Write, self.wait.clone())?,
         };
         // The batches are in. One thread stays enough for what follows, and starting another costs more than it saves.
         let free = store.connection().execute_batch(&format!("SET memory_limit = '{WRITE_MEMORY}'"));

@@ -45,6 +45,17 @@ fn faults_name_their_line_and_the_remedy() {
     assert!(told.contains("read for ever"), "{told}");
     let told = fault(&format!("{LEAST}connections = 0\n"));
     assert!(told.contains("1 to 8"), "{told}");
+    let told = fault(&format!("{LEAST}port = 0\n"));
+    assert!(told.contains("`rua`") && told.contains("993"), "{told}");
+    let told = fault(&format!("{LEAST}mail_bytes = 0\n"));
+    assert!(told.contains("`rua`") && told.contains("no mail"), "{told}");
+    let told = fault(&format!("{LEAST}mail_bytes = 100_000_000\n"));
+    assert!(told.contains("`rua`") && told.contains("limits.mail_bytes = 67108864"), "{told}");
+    assert!(Config::parse(&format!("{LEAST}mail_bytes = 100_000_000\n[limits]\nmail_bytes = 100_000_000\n")).is_ok());
+    let told = fault(&format!("{LEAST}schedule = \"0 6 30 2 *\"\n"));
+    assert!(told.contains("line 6") && told.contains("never comes"), "{told}");
+    let told = fault(&format!("{LEAST}idle_poll = \"0s\"\n"));
+    assert!(told.contains("10s or more"), "{told}");
     let told = fault(&format!("{LEAST}tls = \"off\"\n"));
     assert!(told.contains("line 6") && told.contains("starttls"), "{told}");
 }

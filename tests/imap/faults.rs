@@ -115,6 +115,38 @@ fn a_mail_that_is_never_given_is_recorded_and_asked_for_again() {
     }
 }
 
+/// A message that the server cannot even tell the size of: neither a refusal of all sizes nor a lost connection keeps the others
+/// from being read, now or later.
+#[test]
+fn a_mail_without_a_size_does_not_block_its_folder() {
+    for play in [Play::NoSize(3), Play::CloseAtSize(3)] {
+        let server = FaultServer::start(5, &[play.clone(), Play::NoFor(3)]);
+        let store = Store::default();
+        let poll = store.poll(&config(&server, ""));
+        assert_eq!(store.uids(), [1, 2, 4, 5], "{play:?}: {poll:?}");
+        assert_eq!(store.refusals(), [(3, "fetch-refused")], "{play:?}");
+        assert!(!poll.failed() && store.last_uid() == 5, "{play:?}: {poll:?}");
+        // It is asked for again, beside what is new.
+        let arrived = (mail(6), Vec::new());
+        server.state.lock().unwrap().folders.get_mut("INBOX").unwrap().insert(6, arrived);
+        let poll = store.poll(&config(&server, ""));
+        assert_eq!((poll.folders[0].fetched, store.last_uid()), (1, 6), "{play:?}: {poll:?}");
+        server.behave();
+        store.poll(&config(&server, ""));
+        assert_eq!(store.kept(3), Kept::Bytes(mail(3)), "{play:?}");
+    }
+}
+
+/// Sizes of all, and one that is left out of them without a word: it is there, and is read.
+#[test]
+fn a_mail_left_out_of_the_sizes_is_read() {
+    let server = FaultServer::start(4, &[Play::OmitSize(4)]);
+    let store = Store::default();
+    store.poll(&config(&server, ""));
+    assert_eq!((store.uids(), store.last_uid()), (vec![1, 2, 3, 4], 4));
+    assert_eq!(store.kept(4), Kept::Bytes(mail(4)));
+}
+
 #[test]
 fn a_literal_longer_than_the_mail_ends_in_a_stall_of_its_own() {
     let longer = mail(5).len() as u64 + 50;

@@ -124,6 +124,82 @@ fn config_check_connects_and_changes_nothing() {
     assert!(answer["mailboxes"][1]["look"]["folders"][0]["error"].as_str().unwrap().contains("there are: INBOX"));
 }
 
+/// What a poll would do with mail that earlier polls have seen is told too.
+#[test]
+fn config_check_tells_of_older_mail() {
+    let Some(server) = Dovecot::start() else { return };
+    let world = World::new(&server.mailbox(""));
+    server.deliver("INBOX", [OTHER, BROKEN, &vec![b'x'; 5000]]);
+    world.configure(&server.mailbox("mail_bytes = 4000"));
+    world.json(&["fetch"]);
+    let look = || world.json(&["config", "check", "--connect"])["mailboxes"][0]["look"]["folders"][0].clone();
+    let told = look();
+    assert_eq!([&told["new"], &told["again"], &told["left_over"]], [0, 0, 0], "{told}");
+    // The limit is higher now, and mail is to be moved: as fetch will do it.
+    world.configure(&server.mailbox("after_other = \"move:Other\"\nafter_rejected = \"move:Bad\""));
+    let told = look();
+    assert_eq!([&told["new"], &told["again"], &told["left_over"]], [0, 1, 2], "{told}");
+    let text = String::from_utf8(world.run(&["config", "check", "--connect"]).stdout).unwrap();
+    assert!(
+        text.contains("INBOX: 2 older mails would be moved") && text.contains("INBOX: 1 mail that could not"),
+        "{text}"
+    );
+    let fetched = world.json(&["fetch"]);
+    assert_eq!(fetched["mailboxes"][0]["folders"][0]["fetched"], 1);
+    assert_eq!(fetched["mailboxes"][0]["folders"][0]["moved"], 3);
+    let csv = String::from_utf8(world.run(&["--format", "csv", "config", "check", "--connect"]).stdout).unwrap();
+    assert!(csv.starts_with("mailbox,server,user,") && csv.lines().count() == 2, "{csv}");
+}
+
+/// On a server that keeps every folder below INBOX a target beside it cannot be made; that is told before any mail is there.
+#[test]
+fn config_check_warns_of_targets_outside_the_one_root() {
+    let server = FaultServer::start(1, &[]);
+    let mails = server.state.lock().unwrap().folders["INBOX"].clone();
+    server.state.lock().unwrap().folders.insert("INBOX.Sent".to_owned(), mails);
+    let world = World::new(&format!(
+        "[[mailbox]]\nname = \"rua\"\nhost = \"localhost\"\nport = {}\ntls = \"none\"\nuser = \"dmarc\"\n\
+         password_env = \"TEST_PASSWORD\"\nafter = \"move:Done\"\nafter_other = \"move:INBOX.Other\"\n",
+        server.port
+    ));
+    let warnings = world.json(&["config", "check", "--connect"])["mailboxes"][0]["look"]["warnings"].to_string();
+    assert!(warnings.contains("write `INBOX.Done`") && !warnings.contains("Other"), "{warnings}");
+}
+
+/// Names of folders with the characters that IMAP quotes.
+#[test]
+fn folders_with_quotes_and_backslashes_are_polled() {
+    let Some(server) = Dovecot::start() else { return };
+    let world = World::new(&server.mailbox("folders = [\"*\"]"));
+    server.deliver("INBOX", [OTHER]);
+    server.deliver("we\"ird", [OTHER]);
+    server.deliver("back\\slash", [BROKEN]);
+    let folders = world.json(&["fetch"])["mailboxes"][0]["folders"].clone();
+    let mut seen: Vec<(&str, u64)> = folders
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|folder| (folder["folder"].as_str().unwrap(), folder["fetched"].as_u64().unwrap()))
+        .collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [("INBOX", 1), ("back\\slash", 1), ("we\"ird", 1)]);
+}
+
+/// A monitor's mail says which mailbox it is about.
+#[test]
+fn a_late_mailbox_is_named() {
+    let Some(server) = Dovecot::start() else { return };
+    let one = server.mailbox("");
+    let world = World::new(&one);
+    world.json(&["fetch"]);
+    assert_eq!(world.run(&["status", "--fail-if-older", "26h"]).status.code(), Some(0));
+    world.configure(&format!("{one}{}", one.replace("\"rua\"", "\"second\"")));
+    let told = world.run(&["status", "--fail-if-older", "26h"]);
+    let text = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told.status.code(), Some(3));
+    assert!(text.contains("`second`") && text.contains("there was none") && !text.contains("`rua`"), "{text}");
+}
+
 /// One mailbox that fails does not keep another from being read; the exit status says that something failed.
 #[test]
 fn one_bad_mailbox_does_not_stop_another() {

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::dovecot::Dovecot;
+use crate::fault_server::{FaultServer, Play};
 use crate::world::World;
 
 const MAIL: &[u8] = b"From: someone@example.test\nSubject: hello\n\nhello\n";
@@ -139,6 +140,49 @@ fn mail_wakes_a_watch_by_idle() {
     service.line("rua: 1 new");
     service.end();
     assert_eq!(world.number("SELECT count(DISTINCT uid) FROM ledger"), 3);
+}
+
+/// A server that stalls in the middle of a poll: another mailbox is polled by its schedule, the config is read again, and the end comes
+/// soon, although the stalled poll still waits.
+#[test]
+fn a_slow_mailbox_holds_up_nobody() {
+    let Some(server) = Dovecot::start() else { return };
+    let slow = FaultServer::start(3, &[Play::StallAt(2)]);
+    let slow = format!(
+        "[[mailbox]]\nname = \"slow\"\nhost = \"localhost\"\nport = {}\ntls = \"none\"\nuser = \"dmarc\"\n\
+         password_env = \"TEST_PASSWORD\"\n",
+        slow.port
+    );
+    server.deliver("INBOX", [MAIL]);
+    let world = World::new(&format!("{slow}{}", server.mailbox("schedule = \"10s\"")));
+    let service = Service::start(&world);
+    service.line("rua: 1 new");
+    server.deliver("INBOX", [MAIL, MAIL]);
+    service.line("rua: 2 new");
+    world.configure(&format!("{slow}{}", server.mailbox("schedule = \"10s\"").replace("\"rua\"", "\"renamed\"")));
+    service.signal("HUP");
+    service.line("config read again");
+    service.line("renamed: 3 new");
+    let began = Instant::now();
+    service.end();
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+/// Another process has the store, and keeps it: a service that shall end does not wait for it as long as one that goes on.
+#[test]
+fn a_service_ends_beside_a_locked_store() {
+    let Some(server) = Dovecot::start() else { return };
+    let world = World::new(&server.mailbox(""));
+    server.deliver("INBOX", [MAIL]);
+    world.json(&["fetch"]);
+    let holder = duckdb::Connection::open(world.path("store.duckdb")).unwrap();
+    holder.execute_batch("CREATE TEMP TABLE t (x INTEGER)").unwrap();
+    let service = Service::start(&world);
+    service.told("READY=1");
+    std::thread::sleep(Duration::from_millis(500));
+    let began = Instant::now();
+    service.end();
+    assert!(began.elapsed() < Duration::from_secs(15));
 }
 
 #[test]

@@ -28,6 +28,12 @@ pub(crate) enum Play {
     NoFor(u32),
     /// NO to every FETCH of bodies.
     NoForAll,
+    /// NO to a FETCH of sizes with this message in it, other sizes are given.
+    NoSize(u32),
+    /// OK to a FETCH of sizes, but without this one.
+    OmitSize(u32),
+    /// It closes when it is asked for the size of this message.
+    CloseAtSize(u32),
     /// OK, but without this message, which is there.
     Omit(u32),
     /// This message is listed, and gone when it is fetched.
@@ -276,20 +282,34 @@ impl Session {
         let set = words.get(2).copied().unwrap_or_default();
         match words[1] {
             "SEARCH" => {
+                let selected = self.select(words[3]);
                 let state = self.state.lock().unwrap();
-                let last: u32 = words[3].split_once(':').unwrap().1.parse().unwrap();
-                let uids: Vec<String> = state.folders[&self.folder]
-                    .iter()
-                    .filter(|(uid, (_, flags))| **uid <= last && !flags.iter().any(|flag| flag == "\\Deleted"))
-                    .map(|(uid, _)| uid.to_string())
-                    .collect();
+                let mails = &state.folders[&self.folder];
+                let deleted = |uid: &u32| mails[uid].1.iter().any(|flag| flag == "\\Deleted");
+                let undeleted = command.contains("UNDELETED");
+                let uids: Vec<String> =
+                    selected.iter().filter(|uid| !(undeleted && deleted(uid))).map(ToString::to_string).collect();
                 drop(state);
                 self.say(&format!("* SEARCH {}\r\n{tag} OK done\r\n", uids.join(" ")))
             }
             "FETCH" if command.contains("RFC822.SIZE") => {
+                let mut refused = false;
                 for uid in self.select(set) {
+                    if self.plays(&Play::CloseAtSize(uid)) {
+                        return false;
+                    }
+                    if self.plays(&Play::NoSize(uid)) {
+                        refused = true;
+                        continue;
+                    }
+                    if self.plays(&Play::OmitSize(uid)) {
+                        continue;
+                    }
                     let size = self.size(uid);
                     self.say(&format!("* {uid} FETCH (UID {uid} RFC822.SIZE {size})\r\n"));
+                }
+                if refused {
+                    return self.say(&format!("{tag} NO [SERVERBUG] cannot read a message\r\n"));
                 }
                 self.say(&format!("{tag} OK done\r\n"))
             }

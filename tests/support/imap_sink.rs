@@ -53,6 +53,12 @@ impl Store {
         mails.iter().filter(|(_, kept)| matches!(kept, Kept::Bytes(_))).map(|((_, _, uid), _)| *uid).collect()
     }
 
+    /// What became of a mail.
+    pub(crate) fn kept(&self, uid: u32) -> Kept {
+        let mails = self.mails.lock().unwrap();
+        mails.iter().find(|(key, _)| key.2 == uid).map(|(_, kept)| kept.clone()).unwrap()
+    }
+
     /// UIDs that were refused, with the code.
     pub(crate) fn refusals(&self) -> Vec<(u32, &'static str)> {
         let mails = self.mails.lock().unwrap();

@@ -1,4 +1,5 @@
-//! The life of each message to each recipient, worked out anew for the messages that got new lines.
+//! The life of each message to each recipient, worked out anew for the messages that got new lines. Of lines of one moment, the later
+//! line of the log is the later one.
 
 use duckdb::Connection;
 
@@ -9,10 +10,10 @@ use super::messages::stage;
 const EXPIRE: &str = "
 INSERT INTO delivery_line
 SELECT xor(xor(l.message_key, l.recipient_key), 11400714819323198485::UBIGINT), l.message_key, l.recipient_key,
-    any_value(l.recipient_domain), any_value(e.expired_at), 3, false, arg_max(l.response, l.attempt_at), arg_max(l.vars, l.attempt_at),
-    arg_max(l.relay, l.attempt_at), arg_max(l.route, l.attempt_at), arg_max(l.source, l.attempt_at),
-    arg_max(l.source_from, l.attempt_at), NULL, NULL, NULL
-FROM delivery_line l
+    any_value(l.recipient_domain), any_value(e.expired_at), 3, false, arg_max(l.response, l.moment), arg_max(l.vars, l.moment),
+    arg_max(l.relay, l.moment), arg_max(l.route, l.moment), arg_max(l.source, l.moment),
+    arg_max(l.source_from, l.moment), NULL, NULL, NULL
+FROM (SELECT *, (attempt_at, line, attempt_key) AS moment FROM delivery_line) l
 JOIN delivery_envelope e ON e.message_key = l.message_key AND e.expired_at IS NOT NULL
 WHERE l.attempt_at >= make_timestamp(FIRST::BIGINT)::TIMESTAMPTZ AND l.message_key IN (SELECT key FROM delivery_stage_life)
 GROUP BY l.message_key, l.recipient_key
@@ -22,10 +23,10 @@ HAVING NOT bool_or(l.status IN (0, 2, 3, 4))";
 const LIVES: &str = "
 INSERT INTO delivery_life
 SELECT l.message_key, l.recipient_key, any_value(l.recipient_domain),
-    coalesce(arg_max(l.route, l.attempt_at) FILTER (WHERE l.status <= 2 AND l.relay IS NOT NULL AND NOT l.internal),
-        arg_max(l.route, l.attempt_at)),
+    coalesce(arg_max(l.route, l.moment) FILTER (WHERE l.status <= 2 AND l.relay IS NOT NULL AND NOT l.internal),
+        arg_max(l.route, l.moment)),
     bool_and(l.internal),
-    arg_max(l.source, l.attempt_at) FILTER (WHERE l.source IS NOT NULL),
+    arg_max(l.source, l.moment) FILTER (WHERE l.source IS NOT NULL),
     any_value(e.envelope_from), any_value(e.campaign),
     coalesce(min(l.attempt_at) FILTER (WHERE l.status <= 2), min(l.attempt_at)), max(l.attempt_at),
     count(*) FILTER (WHERE l.status <= 2),
@@ -40,10 +41,10 @@ SELECT l.message_key, l.recipient_key, any_value(l.recipient_domain),
          WHEN bool_or(l.status = 4) THEN 4
          ELSE 5 END,
     min(l.attempt_at) FILTER (WHERE l.status = 1),
-    arg_min(l.response, l.attempt_at) FILTER (WHERE l.status = 1),
+    arg_min(l.response, l.moment) FILTER (WHERE l.status = 1),
     coalesce(min(l.attempt_at) FILTER (WHERE l.status = 0), min(l.attempt_at) FILTER (WHERE l.status = 3),
         min(l.attempt_at) FILTER (WHERE l.status = 2), min(l.attempt_at) FILTER (WHERE l.status = 4))
-FROM delivery_line l
+FROM (SELECT *, (attempt_at, line, attempt_key) AS moment FROM delivery_line) l
 LEFT JOIN delivery_envelope e ON e.message_key = l.message_key
 LEFT JOIN delivery_response r ON r.response_no = l.response
 LEFT JOIN delivery_route o ON o.route_no = l.route

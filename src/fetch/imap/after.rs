@@ -1,12 +1,10 @@
 //! What is done with mail once it is committed: moved, deleted, flagged. Never a plain EXPUNGE, which would delete what
 //! others marked; never anything to a mail whose outcome is not in the store.
 
-use async_imap::imap_proto::{MailboxDatum, Response};
-
 use super::connection::{Connection, Done};
 use super::error::Fault;
 use super::folders::{Folder, Opened};
-use super::{CommittedKind, uid_set};
+use super::{CommittedKind, survey, uid_set};
 use crate::config::{After, MailboxConfig};
 
 /// UIDs of one command: keeps its line below the 8,000 bytes that servers take at least.
@@ -39,28 +37,18 @@ pub(super) fn wish(mailbox: &MailboxConfig, kind: CommittedKind) -> &After {
 pub(super) async fn leftovers(
     connection: &mut Connection<'_>,
     mailbox: &MailboxConfig,
+    opened: &Opened,
     last_uid: u32,
 ) -> Result<Vec<u32>, Fault> {
-    let mut command = format!("UID SEARCH UID 1:{last_uid} UNDELETED");
+    let mut criteria = "UNDELETED".to_owned();
     for after in [&mailbox.after, &mailbox.after_other, &mailbox.after_rejected] {
         let After::Flag(word) = after else { continue };
         match word.strip_prefix('\\') {
-            Some(system) => command.push_str(&format!(" UN{}", system.to_ascii_uppercase())),
-            None => command.push_str(&format!(" UNKEYWORD {word}")),
+            Some(system) => criteria.push_str(&format!(" UN{}", system.to_ascii_uppercase())),
+            None => criteria.push_str(&format!(" UNKEYWORD {word}")),
         }
     }
-    let mut uids = Vec::new();
-    let done = connection
-        .run(&command, "SEARCH", |response| {
-            if let Response::MailboxData(MailboxDatum::Search(list)) = response {
-                uids.extend_from_slice(list);
-            }
-        })
-        .await?;
-    done.ok("UID SEARCH")?;
-    uids.sort_unstable();
-    uids.dedup();
-    Ok(uids)
+    survey::up_to(connection, opened, last_uid, &criteria).await
 }
 
 /// Does what the config wants with the mails of the open folder.

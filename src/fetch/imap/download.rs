@@ -9,51 +9,10 @@ use chrono::{DateTime, Utc};
 use super::connection::{Connection, Done, Tag, done_of};
 use super::error::Fault;
 use super::haul::{Batch, Haul, Wanted};
+use super::survey;
 
 /// Announced bytes that may be under way on one connection: fills a line of 1 Gbit/s at 100 ms.
 const WINDOW_BYTES: u64 = 16 << 20;
-
-/// Lists every message above `last_uid` with its size.
-pub(super) async fn sizes(connection: &mut Connection<'_>, last_uid: u32) -> Result<Vec<Wanted>, Fault> {
-    let Some(first) = last_uid.checked_add(1) else { return Ok(Vec::new()) };
-    let mut list = size_list(connection, &format!("{first}:*")).await?;
-    // `n:*` names the last message even where its UID is below n (RFC 9051 section 9).
-    list.retain(|wanted| wanted.uid >= first);
-    Ok(list)
-}
-
-/// Lists those of the messages that are in the folder, with their sizes.
-pub(super) async fn sizes_of(connection: &mut Connection<'_>, uids: &[u32]) -> Result<Vec<Wanted>, Fault> {
-    let mut uids = uids.to_vec();
-    uids.sort_unstable();
-    let mut list = size_list(connection, &super::uid_set(&uids)).await?;
-    list.retain(|wanted| uids.binary_search(&wanted.uid).is_ok());
-    Ok(list)
-}
-
-async fn size_list(connection: &mut Connection<'_>, set: &str) -> Result<Vec<Wanted>, Fault> {
-    let mut list = Vec::new();
-    let done = connection
-        .run(&format!("UID FETCH {set} (UID RFC822.SIZE)"), "FETCH of sizes", |response| {
-            let Response::Fetch(_, attributes) = response else { return };
-            let (mut uid, mut size) = (None, None);
-            for attribute in attributes {
-                match attribute {
-                    AttributeValue::Uid(n) => uid = Some(*n),
-                    AttributeValue::Rfc822Size(n) => size = Some(*n),
-                    _ => {}
-                }
-            }
-            if let (Some(uid), Some(size)) = (uid, size) {
-                list.push(Wanted { uid, size });
-            }
-        })
-        .await?;
-    done.ok("UID FETCH of sizes")?;
-    list.sort_unstable_by_key(|wanted| wanted.uid);
-    list.dedup_by_key(|wanted| wanted.uid);
-    Ok(list)
-}
 
 /// A FETCH that is under way.
 struct Flight {
@@ -156,21 +115,13 @@ async fn close(
         Done::Ok(_) => {
             // Alone, and still nothing: gone (another client deleted it), or not given?
             let uids: Vec<u32> = batch.wanted.iter().map(|wanted| wanted.uid).collect();
-            let mut there = Vec::new();
-            let command = format!("UID FETCH {} (UID RFC822.SIZE)", ranges(&batch.wanted));
-            let done = connection
-                .run(&command, "FETCH", |response| {
-                    if let Response::Fetch(_, attributes) = response {
-                        there.extend(attributes.iter().filter_map(|attribute| match attribute {
-                            AttributeValue::Uid(uid) => Some(*uid),
-                            _ => None,
-                        }));
-                    }
-                })
-                .await?;
-            let gone: Vec<u32> = match done {
-                Done::Ok(_) => uids.into_iter().filter(|uid| !there.contains(uid)).collect(),
-                Done::No(_) => Vec::new(),
+            let gone = match survey::present(connection, &uids).await {
+                Ok(there) => uids.into_iter().filter(|uid| there.binary_search(uid).is_err()).collect(),
+                Err(Fault::Refused { .. }) => Vec::new(),
+                Err(fault) => {
+                    haul.borrow_mut().put_back(batch);
+                    return Err(fault);
+                }
             };
             haul.borrow_mut().gone(&gone);
             batch.wanted.retain(|wanted| !gone.contains(&wanted.uid));

@@ -7,7 +7,7 @@ use super::connection::{Connection, Done, done_of};
 use super::error::{Fault, said};
 use super::folder_name::{decode, encode};
 use super::login::quoted;
-use crate::config::{After, MailboxConfig};
+use crate::config::MailboxConfig;
 
 /// A folder of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +52,24 @@ pub(super) async fn list(connection: &mut Connection<'_>) -> Result<Vec<Folder>,
                 _ => false,
             });
             if !closed {
-                folders.push(Folder { name: decode(&data.name), wire: data.name.to_string() });
+                let wire = unescaped(&data.name);
+                folders.push(Folder { name: decode(&wire), wire });
             }
         })
         .await?;
     done.ok("LIST")?;
     Ok(folders)
+}
+
+/// The parser below leaves a quoted name as it came, with its escapes (RFC 9051 section 9).
+fn unescaped(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut characters = name.chars().peekable();
+    while let Some(character) = characters.next() {
+        let escaped = characters.next_if(|next| character == '\\' && matches!(next, '\\' | '"'));
+        plain.push(escaped.unwrap_or(character));
+    }
+    plain
 }
 
 fn is_glob(pattern: &str) -> bool {
@@ -107,9 +119,7 @@ fn matcher(pattern: &str) -> Result<GlobMatcher, Fault> {
 }
 
 fn is_target(mailbox: &MailboxConfig, name: &str) -> bool {
-    [&mailbox.after, &mailbox.after_other, &mailbox.after_rejected]
-        .iter()
-        .any(|after| matches!(after, After::Move(target) if target.eq_ignore_ascii_case(name)))
+    mailbox.targets().any(|target| target.eq_ignore_ascii_case(name))
 }
 
 /// Asks for the status of every folder at once: one round trip, however many there are.

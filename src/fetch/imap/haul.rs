@@ -13,6 +13,8 @@ use crate::fetch::{Content, Item, Origin, Refusal};
 const BATCH_MAILS: usize = 200;
 /// Bytes of one FETCH.
 const BATCH_BYTES: u64 = 2 << 20;
+/// What a message of unknown size counts for: some of them make a batch.
+const UNKNOWN_BYTES: u64 = 128 << 10;
 /// How often a connection may break at a message before the message counts as refused.
 const STRIKES: u8 = 2;
 
@@ -21,8 +23,15 @@ const STRIKES: u8 = 2;
 pub(super) struct Wanted {
     /// UID.
     pub(super) uid: u32,
-    /// RFC822.SIZE, bytes.
-    pub(super) size: u32,
+    /// RFC822.SIZE, bytes; `None` where the server says none.
+    pub(super) size: Option<u32>,
+}
+
+impl Wanted {
+    /// Returns the bytes that it is counted with.
+    fn bytes(&self) -> u64 {
+        self.size.map_or(UNKNOWN_BYTES, u64::from)
+    }
 }
 
 /// The messages of one FETCH, ascending.
@@ -37,7 +46,7 @@ pub(super) struct Batch {
 impl Batch {
     /// Returns the announced bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.wanted.iter().map(|wanted| u64::from(wanted.size)).sum()
+        self.wanted.iter().map(Wanted::bytes).sum()
     }
 }
 
@@ -114,19 +123,18 @@ impl<'s> Haul<'s> {
     }
 
     /// Adds messages that earlier polls recorded as refused; they are asked for last, and only once.
-    pub(super) fn ask_again(&mut self, mut list: Vec<Wanted>) {
-        list.retain(|wanted| u64::from(wanted.size) <= self.mail_bytes);
-        self.again.extend(list);
+    pub(super) fn ask_again(&mut self, uids: Vec<u32>) {
+        self.again.extend(uids.into_iter().map(|uid| Wanted { uid, size: None }));
     }
 
     /// Records the messages over the limit, so that they are never asked for.
     pub(super) fn take_out_large(&mut self) -> Result<(), Fault> {
         let limit = self.mail_bytes;
         let (large, queue): (VecDeque<Wanted>, _) =
-            self.queue.iter().partition(|wanted| u64::from(wanted.size) > limit);
+            self.queue.iter().partition(|wanted| wanted.size.is_some_and(|size| u64::from(size) > limit));
         self.queue = queue;
         for wanted in large {
-            self.over_limit(wanted.uid, u64::from(wanted.size))?;
+            self.over_limit(wanted.uid, wanted.bytes())?;
         }
         self.advance();
         Ok(())
@@ -149,7 +157,7 @@ impl<'s> Haul<'s> {
         let mut batch = Batch::default();
         let mut bytes = 0;
         while let Some(next) = self.queue.front() {
-            bytes += u64::from(next.size);
+            bytes += next.bytes();
             if batch.wanted.len() >= BATCH_MAILS || (bytes > BATCH_BYTES && !batch.wanted.is_empty()) {
                 break;
             }
@@ -180,8 +188,7 @@ impl<'s> Haul<'s> {
 
     /// Returns whether there is work for more than one connection.
     pub(super) fn is_large(&self) -> bool {
-        self.queue.len() > 2 * BATCH_MAILS
-            || self.queue.iter().map(|wanted| u64::from(wanted.size)).sum::<u64>() > 4 * BATCH_BYTES
+        self.queue.len() > 2 * BATCH_MAILS || self.queue.iter().map(Wanted::bytes).sum::<u64>() > 4 * BATCH_BYTES
     }
 
     /// Takes a message that arrived. Returns false for one that is not (or no more) wanted.
@@ -195,10 +202,10 @@ impl<'s> Haul<'s> {
         let Some(at) = batch.wanted.iter().position(|wanted| wanted.uid == uid) else { return Ok(false) };
         let wanted = batch.wanted.remove(at);
         let length = bytes.len() as u64;
-        if length != u64::from(wanted.size) {
+        if let Some(size) = wanted.size.filter(|size| length != u64::from(*size)) {
             self.counts.wrong_sizes += 1;
             if self.counts.wrong_sizes == 1 {
-                let text = format!("{} bytes announced, {length} came (stored as they came)", wanted.size);
+                let text = format!("{size} bytes announced, {length} came (stored as they came)");
                 self.errors.push(Fault::WrongSize { text }.at(self.account, Some(self.folder), Some(uid)));
             }
         }
@@ -260,7 +267,7 @@ impl<'s> Haul<'s> {
     fn tell_refused(&mut self) -> Result<(), Fault> {
         for (wanted, reason) in std::mem::take(&mut self.held) {
             self.counts.refused += 1;
-            let refusal = Refusal { size: u64::from(wanted.size), code: "fetch-refused", reason };
+            let refusal = Refusal { size: wanted.size.unwrap_or(0).into(), code: "fetch-refused", reason };
             self.hand(wanted.uid, Content::Refused(refusal), None)?;
         }
         self.advance();

@@ -6,11 +6,12 @@ use serde::Serialize;
 use super::Remembered;
 use super::connect::Connector;
 use super::connection::{Connection, Pulse};
-use super::download;
 use super::error::{Fault, ImapError};
 use super::folders;
 use super::login::session;
 use super::oauth2::Tokens;
+use super::resume::Resume;
+use super::{after, survey};
 use crate::config::{After, MailboxConfig};
 use crate::unpack::Limits;
 
@@ -25,8 +26,14 @@ pub struct FolderLook {
     pub new: u64,
     /// Their announced bytes.
     pub bytes: u64,
-    /// Messages over the size limit among them.
+    /// Messages over the size limit, which are recorded and not downloaded.
     pub over_limit: u64,
+    /// Older messages that were refused, or over a lower limit, and would be asked for again.
+    pub again: u64,
+    /// Older messages that would be moved, deleted or flagged, since an earlier poll ended before it did.
+    pub left_over: u64,
+    /// The server numbers its mails anew: all are new, and what is stored is recognised.
+    pub renumbered: bool,
     /// Why it cannot be polled.
     pub error: Option<String>,
 }
@@ -78,7 +85,7 @@ async fn look_in(
         let error = Some(Fault::UnknownFolder { hint: folders::hint(&listed, &pattern) }.to_string());
         look.folders.push(FolderLook { folder: pattern, error, ..FolderLook::default() });
     }
-    let limit = limits.mail_bytes.min(mailbox.mail_bytes.unwrap_or(u64::MAX));
+    let limit = mailbox.limit(limits);
     for folder in found {
         let mut one = FolderLook { folder: folder.name.clone(), ..FolderLook::default() };
         if let Err(fault) = folder_look(&mut connection, mailbox, &folder, remembered, limit, &mut one).await {
@@ -90,6 +97,7 @@ async fn look_in(
         look.folders.push(one);
     }
     look.after = plan(&connection, mailbox, &listed);
+    look.warnings.extend(outside(mailbox, &listed));
     if mailbox.schedule == crate::config::Schedule::Idle && !connection.can("IDLE") {
         look.warnings.push("the server has no IDLE; watch polls every idle_poll".to_owned());
     }
@@ -113,16 +121,31 @@ async fn folder_look(
 ) -> Result<(), Fault> {
     let opened = folders::open(connection, folder, false).await?;
     one.messages = opened.exists;
-    let known = remembered.position(&mailbox.name, &folder.name);
-    let last = known.filter(|known| known.uid_validity == opened.uid_validity).map_or(0, |known| known.last_uid);
-    if opened.exists > 0 {
-        for wanted in download::sizes(connection, last).await? {
-            if u64::from(wanted.size) > limit {
-                one.over_limit += 1;
-            } else {
-                one.new += 1;
-                one.bytes += u64::from(wanted.size);
-            }
+    let (account, name) = (mailbox.name.as_str(), folder.name.as_str());
+    let resume = Resume::of(remembered, (account, name), (opened.uid_validity, opened.uid_next));
+    one.renumbered = resume.anew.is_some();
+    if opened.exists == 0 {
+        return Ok(());
+    }
+    if !resume.again.is_empty() {
+        one.again = survey::present(connection, &resume.again).await?.len() as u64;
+    }
+    if mailbox.tidies() && resume.last_uid > 0 {
+        let uids = after::leftovers(connection, mailbox, &opened, resume.last_uid).await?;
+        let kinds =
+            remembered.kinds(account, name, opened.uid_validity, &uids).map_err(|text| Fault::Store { text })?;
+        one.left_over = kinds.iter().filter(|(_, kind)| *after::wish(mailbox, *kind) != After::Keep).count() as u64;
+    }
+    if resume.is_at_end(opened.uid_next) {
+        return Ok(());
+    }
+    for wanted in survey::survey(connection, &opened, resume.last_uid).await? {
+        let size = wanted.size.map_or(0, u64::from);
+        if size > limit {
+            one.over_limit += 1;
+        } else {
+            one.new += 1;
+            one.bytes += size;
         }
     }
     Ok(())
@@ -153,4 +176,26 @@ fn plan(connection: &Connection<'_>, mailbox: &MailboxConfig, listed: &[folders:
         lines.push(format!("{of} {text}"));
     }
     lines
+}
+
+/// Targets outside the one folder that holds all others: on such a server nothing can be made beside INBOX.
+fn outside(mailbox: &MailboxConfig, listed: &[folders::Folder]) -> Vec<String> {
+    let mut others =
+        listed.iter().map(|folder| folder.name.as_str()).filter(|name| !name.eq_ignore_ascii_case("INBOX"));
+    let root = others.next().and_then(|name| name.get(..6)).filter(|root| {
+        let root = root.to_ascii_uppercase();
+        root == "INBOX." || root == "INBOX/"
+    });
+    let Some(prefix) = root else { return Vec::new() };
+    if !others.all(|name| name.starts_with(prefix)) {
+        return Vec::new();
+    }
+    let mut targets: Vec<&str> = mailbox.targets().filter(|target| !target.starts_with(prefix)).collect();
+    targets.dedup();
+    let line = |target: &str| {
+        format!(
+            "every folder of the server is in `{prefix}`, so `{target}` can probably not be made: write `{prefix}{target}`"
+        )
+    };
+    targets.into_iter().map(line).collect()
 }

@@ -23,6 +23,8 @@ mod login;
 mod look;
 mod oauth2;
 mod poll;
+mod resume;
+mod survey;
 mod wire;
 
 pub use answer::{FolderPoll, MailboxPoll};

@@ -11,12 +11,13 @@ use super::answer::{FolderPoll, MailboxPoll};
 use super::connect::Connector;
 use super::connection::{Connection, Pulse};
 use super::crew::Crew;
-use super::download;
 use super::error::Fault;
-use super::folders::{self, Folder, FolderStatus};
-use super::haul::Haul;
+use super::folders::{self, Folder, FolderStatus, Opened};
+use super::haul::{Haul, Wanted};
 use super::login::session;
 use super::oauth2::Tokens;
+use super::resume::{Anew, Resume};
+use super::survey;
 use super::{Committed, CommittedKind, Remembered, Sink};
 use crate::config::MailboxConfig;
 use crate::unpack::Limits;
@@ -87,12 +88,8 @@ impl<'a> Poll<'a> {
         poll
     }
 
-    fn mail_bytes(&self) -> u64 {
-        self.limits.mail_bytes.min(self.mailbox.mail_bytes.unwrap_or(u64::MAX))
-    }
-
     async fn mailbox_poll(&mut self, poll: &mut MailboxPoll) -> Result<(), Fault> {
-        let connector = Connector::new(self.mailbox, self.mail_bytes() + LITERAL_SLACK)?;
+        let connector = Connector::new(self.mailbox, self.mailbox.limit(self.limits) + LITERAL_SLACK)?;
         let mut line = session(self.mailbox, &connector, self.tokens, self.pulse).await?;
         let (found, missing) = folders::resolve(&mut line, self.mailbox).await?;
         for pattern in missing {
@@ -175,57 +172,39 @@ impl<'a> Poll<'a> {
             handed: Vec::new(),
             leftover: Vec::new(),
         };
-        let known = self.remembered.position(account, name);
-        let same = known.as_ref().filter(|known| known.uid_validity == status.uid_validity);
-        // RFC 3501 section 2.3.1.1: UIDs never go back. Where they do, a backup of the mail was put back, and they name other mails now.
-        let went_back = same.is_some_and(|known| status.uid_next != 0 && status.uid_next <= known.last_uid);
-        if went_back {
-            answer.renumbered = true;
-            tracing::warn!(
-                "mailbox `{account}`, folder `{name}`: the server's UIDs went back to {}; all are read again, what is stored is recognised",
-                status.uid_next
-            );
-        }
-        let same = same.filter(|_| !went_back);
-        let last_uid = same.map_or(0, |known| known.last_uid);
-        let again = same.map_or_else(Vec::new, |_| self.remembered.refused(account, name, status.uid_validity));
-        if self.only_again && again.is_empty() {
-            return Ok(pending);
-        }
-        let tidy_old = !self.only_again && last_uid > 0 && status.messages > 0 && self.mailbox.tidies();
-        let nothing_new = status.uid_validity != 0 && status.uid_next != 0 && last_uid >= status.uid_next - 1;
-        if nothing_new && again.is_empty() && !tidy_old {
+        let place = (account, name);
+        let resume = Resume::of(self.remembered, place, (status.uid_validity, status.uid_next));
+        let tidies = |resume: &Resume| !self.only_again && resume.last_uid > 0 && self.mailbox.tidies();
+        let quiet = if self.only_again { resume.again.is_empty() } else { resume.is_at_end(status.uid_next) };
+        if quiet && resume.again.is_empty() && !(tidies(&resume) && status.messages > 0) {
             return Ok(pending);
         }
         let write = self.mailbox.tidies();
         let opened = folders::open(connection, folder, write).await?;
         // It may have changed since STATUS, or the server gave none there.
-        let last_uid =
-            if known.as_ref().is_some_and(|known| known.uid_validity == opened.uid_validity) { last_uid } else { 0 };
-        if known.as_ref().is_some_and(|known| known.uid_validity != opened.uid_validity) {
+        let resume = Resume::of(self.remembered, place, (opened.uid_validity, opened.uid_next));
+        let last_uid = resume.last_uid;
+        if let Some(anew) = resume.anew {
             answer.renumbered = true;
+            let what = match anew {
+                Anew::Renumbered => format!("the server numbers its mails anew (UIDVALIDITY {})", opened.uid_validity),
+                Anew::WentBack => format!("the server's UIDs went back to {}", opened.uid_next),
+            };
             tracing::warn!(
-                "mailbox `{account}`, folder `{name}`: the server numbers its mails anew (UIDVALIDITY {}); all are read again, what is stored is recognised",
-                opened.uid_validity
+                "mailbox `{account}`, folder `{name}`: {what}; all are read again, what is stored is recognised"
             );
         }
         pending.uid_validity = opened.uid_validity;
         answer.messages = opened.exists;
-        if tidy_old && last_uid > 0 {
-            let uids = after::leftovers(connection, self.mailbox, last_uid).await?;
+        if tidies(&resume) {
+            let uids = after::leftovers(connection, self.mailbox, &opened, last_uid).await?;
             if !uids.is_empty() {
                 pending.leftover = self.remembered.kinds(account, name, opened.uid_validity, &uids).map_err(store)?;
             }
         }
-        let list = if self.only_again || opened.exists == 0 || (opened.uid_next != 0 && last_uid >= opened.uid_next - 1)
-        {
-            Vec::new()
-        } else {
-            download::sizes(connection, last_uid).await?
-        };
+        let (list, again) = self.wanted(connector, line, folder, &opened, &resume).await?;
         let end = if self.only_again { last_uid } else { opened.uid_next.saturating_sub(1).max(last_uid) };
-        let limit = self.mail_bytes();
-        let again = if again.is_empty() { Vec::new() } else { download::sizes_of(connection, &again).await? };
+        let limit = self.mailbox.limit(self.limits);
         let mut haul = Haul::new((account, name, opened.uid_validity), list, (last_uid, end), limit, self.sink);
         haul.ask_again(again);
         haul.take_out_large()?;
@@ -264,6 +243,37 @@ impl<'a> Poll<'a> {
             Err(fault) => Err(fault),
             Ok(()) => Ok(pending),
         }
+    }
+
+    /// Lists the messages to download: what is new, and what is asked for again.
+    async fn wanted(
+        &self,
+        connector: &Connector<'_>,
+        line: &mut Option<Connection<'a>>,
+        folder: &Folder,
+        opened: &Opened,
+        resume: &Resume,
+    ) -> Result<(Vec<Wanted>, Vec<u32>), Fault> {
+        let connection = self.ensure(connector, line).await?;
+        let mut again = Vec::new();
+        if !resume.again.is_empty() {
+            again = survey::present(connection, &resume.again).await?;
+        }
+        if self.only_again || opened.exists == 0 || resume.is_at_end(opened.uid_next) {
+            return Ok((Vec::new(), again));
+        }
+        let list = match survey::survey(connection, opened, resume.last_uid).await {
+            Err(fault) if fault.ends_connection() => {
+                // One message can be too much for a server even to tell its size.
+                tracing::warn!("{}", fault.at(&self.mailbox.name, Some(&folder.name), None));
+                *line = None;
+                let connection = self.ensure(connector, line).await?;
+                folders::open(connection, folder, self.mailbox.tidies()).await?;
+                survey::unsized_survey(connection, opened, resume.last_uid).await?
+            }
+            list => list?,
+        };
+        Ok((list, again))
     }
 
     /// Waits for the commits, then does with the mails what the config wants.

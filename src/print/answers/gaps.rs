@@ -72,4 +72,18 @@ impl Answer for Definition {
         }
         page
     }
+
+    fn whole(&self) -> Page {
+        let keys = ["gap", "name", "severity", "meaning", "remedy", "sql"];
+        let mut table = Table::new(&keys.map(|key| (key, key)));
+        table.row(vec![
+            self.gap.into(),
+            self.name.into(),
+            self.severity.word().into(),
+            self.meaning.into(),
+            self.remedy.into(),
+            self.sql.to_string().into(),
+        ]);
+        Page::new().table(table)
+    }
 }

@@ -1,0 +1,103 @@
+//! One poll of one mailbox on a thread of its own, so that a slow server keeps nobody else waiting.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Local};
+
+use super::super::poll::{Cycle, Cycled};
+use crate::config::{Config, MailboxConfig};
+use crate::fetch::imap::Tokens;
+use crate::pipeline::Progress;
+use crate::store::Wait;
+
+/// Polls at once. They share the memory of one, so more would only make each slower.
+pub(super) const LINES: usize = 4;
+/// A poll without any sign of life for this long is taken for hung: systemd is not told that all is well any more. Every
+/// wait of a poll is limited far below.
+const HUNG: Duration = Duration::from_secs(30 * 60);
+/// A service waits longer for the store than a person: another command may be at work on it.
+const STORE_WAIT: Duration = Duration::from_secs(300);
+
+/// What every poll of the service works with.
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) config: Arc<Config>,
+    pub(super) db: PathBuf,
+    pub(super) wait: Duration,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) stop: Arc<AtomicBool>,
+    /// Polls that may run at once.
+    pub(super) at_once: usize,
+}
+
+/// A poll under way.
+pub(super) struct Line {
+    /// The mailbox.
+    pub(super) mailbox: String,
+    /// When it began.
+    pub(super) began: DateTime<Local>,
+    thread: JoinHandle<anyhow::Result<Cycled>>,
+    life: Arc<Life>,
+    /// Signs of life when they last moved.
+    seen: (u64, Instant),
+}
+
+/// Signs of life.
+#[derive(Default)]
+struct Life {
+    progress: Progress,
+    beat: AtomicU64,
+}
+
+impl Line {
+    /// Begins a poll.
+    pub(super) fn begin(work: Work, mailbox: MailboxConfig) -> Self {
+        let life = Arc::<Life>::default();
+        let (name, signs) = (mailbox.name.clone(), Arc::clone(&life));
+        let thread = std::thread::spawn(move || {
+            let cycle = Cycle {
+                config: &work.config,
+                db: &work.db,
+                wait: Wait::or_stop(work.wait.max(STORE_WAIT), Arc::clone(&work.stop)),
+                command: "watch",
+                tokens: &work.tokens,
+                progress: &signs.progress,
+                stop: &work.stop,
+                beat: &signs.beat,
+                only_again: false,
+                at_once: work.at_once as u64,
+            };
+            cycle.run(&[&mailbox])
+        });
+        Self { mailbox: name, began: Local::now(), thread, life, seen: (0, Instant::now()) }
+    }
+
+    /// Returns whether it shows signs of life.
+    pub(super) fn is_alive(&mut self) -> bool {
+        let now = self.life.beat.load(Ordering::Relaxed) + self.life.progress.items.load(Ordering::Relaxed);
+        if now != self.seen.0 {
+            self.seen = (now, Instant::now());
+        }
+        self.seen.1.elapsed() < HUNG
+    }
+
+    /// Returns whether it has ended.
+    pub(super) fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Returns what it did.
+    ///
+    /// # Errors
+    /// The store could not be opened or written.
+    pub(super) fn end(self) -> anyhow::Result<Cycled> {
+        match self.thread.join() {
+            Ok(done) => done,
+            Err(_) => anyhow::bail!("internal error in a poll of `{}`; please report it", self.mailbox),
+        }
+    }
+}
