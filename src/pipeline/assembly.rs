@@ -10,19 +10,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::budget::Budget;
 use super::{Done, Options, records};
-use crate::store::{Batch, Committed, StoreError, Writer};
+use crate::store::{Batch, Committed, HOLD, StoreError, Writer};
 
 /// Records that make a batch.
 const BATCH_RECORDS: usize = 50_000;
 /// Records that make a transaction.
 const TRANSACTION_RECORDS: u64 = 400_000;
-/// Longest time that a transaction stays open, and the store held, while items keep coming.
-const HOLD: Duration = Duration::from_secs(3);
 /// Longest time that a transaction stays open while none come.
 const IDLE: Duration = Duration::from_millis(200);
-/// Time for which the store is left to others after [`HOLD`]: longer than the pauses of whoever waits for it.
-const AWAY: Duration = Duration::from_millis(300);
-
 /// The writer's side of a run.
 pub(super) struct Assembly<'a> {
     writer: &'a mut Writer,
@@ -37,8 +32,6 @@ pub(super) struct Assembly<'a> {
     records: usize,
     /// Since when something waits for its commit.
     since: Option<Instant>,
-    /// Since when the store has not been left to others.
-    busy_since: Option<Instant>,
 }
 
 impl<'a> Assembly<'a> {
@@ -59,7 +52,6 @@ impl<'a> Assembly<'a> {
             bytes: 0,
             records: 0,
             since: None,
-            busy_since: None,
         }
     }
 
@@ -71,13 +63,7 @@ impl<'a> Assembly<'a> {
                     Ok(given) => {
                         self.early.insert(given.number, given);
                     }
-                    Err(RecvTimeoutError::Timeout) => {
-                        let idle = self.writer.held().is_none_or(|(held, _)| held < HOLD);
-                        self.commit(false)?;
-                        if idle {
-                            self.busy_since = None;
-                        }
-                    }
+                    Err(RecvTimeoutError::Timeout) => self.commit(false)?,
                     Err(RecvTimeoutError::Disconnected) => return self.commit(true),
                 }
             }
@@ -121,9 +107,6 @@ impl<'a> Assembly<'a> {
         if batch.items.is_empty() && batch.positions.is_empty() {
             return Ok(());
         }
-        if self.writer.held().is_none() {
-            self.leave_to_others();
-        }
         self.writer.append(&batch)?;
         drop(batch);
         self.budget.give(self.bytes);
@@ -137,17 +120,5 @@ impl<'a> Assembly<'a> {
         (self.committed)(&told);
         self.since = None;
         Ok(())
-    }
-
-    /// Before the store is taken again: whoever waits for it gets a turn now and then, however busy the run is.
-    fn leave_to_others(&mut self) {
-        match self.busy_since {
-            Some(since) if since.elapsed() >= HOLD => {
-                std::thread::sleep(AWAY);
-                self.busy_since = Some(Instant::now());
-            }
-            Some(_) => {}
-            None => self.busy_since = Some(Instant::now()),
-        }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) use migrate::VIEWS;
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use transaction::in_transaction;
+pub use turn::HOLD;
 pub use wait::Wait;
 pub use write::{Committed, Writer};
 

@@ -8,11 +8,41 @@ use std::time::{Duration, Instant};
 
 use super::{Access, folder_of};
 
+/// Longest time that this process keeps a store for writing before it leaves it to others for a moment.
+pub const HOLD: Duration = Duration::from_secs(3);
+/// That moment: longer than the pauses of whoever waits for it in another process.
+const AWAY: Duration = Duration::from_millis(300);
+
 /// Who has a store open in this process.
 #[derive(Default)]
 struct Holders {
     readers: usize,
     writer: bool,
+    /// When the last writer ended.
+    freed: Option<Instant>,
+    /// Since when writers have followed each other without leaving it for [`AWAY`].
+    busy: Option<Instant>,
+}
+
+impl Holders {
+    /// Returns how much longer the store is left to other processes.
+    fn rest(&self, access: Access) -> Duration {
+        match (access, self.busy, self.freed) {
+            (Access::Write, Some(busy), Some(freed)) if busy.elapsed() >= HOLD => AWAY.saturating_sub(freed.elapsed()),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn take(&mut self, access: Access) {
+        if access == Access::Read {
+            self.readers += 1;
+            return;
+        }
+        self.writer = true;
+        if self.freed.is_none_or(|freed| freed.elapsed() >= AWAY) {
+            self.busy = Some(Instant::now());
+        }
+    }
 }
 
 static HOLDERS: Mutex<Option<HashMap<PathBuf, Holders>>> = Mutex::new(None);
@@ -26,7 +56,8 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn, at most `wait`: readers share, a writer is alone.
+    /// Waits for the turn, at most `wait`: readers share, a writer is alone. However busy the writers of this process are, whoever
+    /// waits in another one gets a turn now and then.
     pub(super) fn take(path: &Path, access: Access, wait: Duration) -> Option<Self> {
         let path = full(path);
         let end = Instant::now() + wait;
@@ -34,18 +65,17 @@ impl Turn {
         loop {
             let holders = all.get_or_insert_default().entry(path.clone()).or_default();
             let free = !holders.writer && (access == Access::Read || holders.readers == 0);
-            if free {
-                match access {
-                    Access::Read => holders.readers += 1,
-                    Access::Write => holders.writer = true,
-                }
+            let rest = holders.rest(access);
+            if free && rest.is_zero() {
+                holders.take(access);
                 return Some(Self { path, access });
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return None;
             }
-            all = FREED.wait_timeout(all, left).unwrap_or_else(PoisonError::into_inner).0;
+            let pause = if free { rest.min(left) } else { left };
+            all = FREED.wait_timeout(all, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -58,10 +88,7 @@ impl Drop for Turn {
         {
             match self.access {
                 Access::Read => holders.readers = holders.readers.saturating_sub(1),
-                Access::Write => holders.writer = false,
-            }
-            if holders.readers == 0 && !holders.writer {
-                map.remove(&self.path);
+                Access::Write => (holders.writer, holders.freed) = (false, Some(Instant::now())),
             }
         }
         FREED.notify_all();
