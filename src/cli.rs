@@ -1,6 +1,7 @@
 //! The command line: every flag, as written. What flags mean is decided by the commands.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -49,8 +50,8 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Seconds to wait for a store that another process holds
-    #[arg(long, global = true, default_value = "10", value_name = "SECONDS")]
-    pub wait: f64,
+    #[arg(long, global = true, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub wait: Duration,
     /// Show no progress line
     #[arg(long, global = true)]
     pub no_progress: bool,
@@ -142,4 +143,9 @@ impl Command {
             _ => asked,
         }
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "write a number of seconds, 0 or more".to_owned())
 }

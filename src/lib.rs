@@ -30,6 +30,7 @@ pub mod pipeline;
 pub mod print;
 pub mod query;
 pub mod senders;
+pub mod severity;
 pub mod store;
 pub mod unpack;
 pub mod watch;

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             let told = dmarcase::words::told(&error);
             let lines: Vec<_> = told.lines().map(dmarcase::words::plain).collect();
             writeln!(std::io::stderr(), "dmarcase: {}", lines.join("\n")).ok();
-            ExitCode::FAILURE
+            ExitCode::from(commands::status(&error))
         }
     }
 }

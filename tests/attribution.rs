@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use dmarcase::config::Config;
 use dmarcase::senders::{
     Attribution, Catalogue, MailFrom, Named, Networks, Rules, Signature, SourceFacts, StreamFacts, Verdict, bounds,
-    score, sortable,
+    score,
 };
 use ipnet::IpNet;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn stream(rules: &Rules, header_from: &str, dkim: &[Signature], spf: &[MailFrom]
 }
 
 fn address(text: &str) -> u128 {
-    sortable(text.parse::<IpAddr>().unwrap())
+    dmarcase::store::ip_sort(text.parse::<IpAddr>().unwrap())
 }
 
 fn source(rules: &Rules, ip: &str, host: Option<&str>) -> Option<Verdict> {

@@ -33,7 +33,7 @@ pub use ticket::ticket;
 pub use types::*;
 
 use crate::evidence::{DeliveryBy, DeliveryFlow, DeliveryScope, Gateways};
-use crate::query::{DayArgs, Days, Expected, Mail, PeriodArgs, QueryError, Scope};
+use crate::query::{DayArg, DayArgs, Days, Expected, Mail, PeriodArgs, QueryError, Scope};
 
 /// What a case is asked about.
 #[derive(Debug)]
@@ -91,6 +91,7 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     let around = DeliveryScope {
         since: question.days.since,
         until: question.days.until,
+        cut: question.days.cut,
         domain: Some(domain.clone()),
         ..DeliveryScope::default()
     };
@@ -209,9 +210,9 @@ fn gateway(connection: &Connection, question: &Question<'_>) -> Result<String, C
 /// The reports on the domain and what is under it.
 fn report_scope(connection: &Connection, question: &Question<'_>, domain: &str) -> Result<Scope, QueryError> {
     let as_of = question.days.as_of;
-    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+    let day = |day: Option<NaiveDate>| day.map(DayArg::On);
     let mut args = PeriodArgs {
-        days: DayArgs { since: day(question.days.since), until: day(question.days.until), as_of: Some(as_of) },
+        days: DayArgs { since: day(question.days.since), until: day(question.days.until), as_of: question.days.cut },
         domains: vec![domain.to_owned(), format!("*.{domain}")],
     };
     let found = Scope::resolve(connection, &args, as_of);

@@ -4,7 +4,7 @@ use super::samples::SAMPLES;
 use super::types::{Case, FindingRow, Grade, Step, StepState};
 use super::weak::CLEAN;
 use crate::evidence::Severity as Share;
-use crate::query::Severity;
+use crate::severity::Severity;
 use crate::words::{count, percent};
 
 /// The five steps.

@@ -4,7 +4,8 @@ use super::findings;
 use super::samples::SAMPLES;
 use super::types::{Case, Missing, WeakPoint};
 use crate::evidence::Severity as Share;
-use crate::query::{GapRow, QueryError, Severity};
+use crate::query::{GapRow, QueryError};
+use crate::severity::Severity;
 use crate::words::{count, percent};
 
 /// DMARC pass rate of the case's addresses below which the mail does not look clean.

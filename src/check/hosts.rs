@@ -6,7 +6,7 @@ use super::{Finding, Subject};
 use crate::dns::{Looked, Resolver, leads_to, reverse};
 use crate::evidence::Gateways;
 use crate::parse::org_domain;
-use crate::query::Severity;
+use crate::severity::Severity;
 
 /// What was found of hosts.
 pub(super) struct HostsFound {

@@ -2,7 +2,7 @@
 
 use super::{CheckedKey, Finding, Subject};
 use crate::dns::{DkimKey, Looked, Resolver, key};
-use crate::query::Severity;
+use crate::severity::Severity;
 
 /// RFC 8301 section 3.2: below this many bits a signature must be taken for invalid.
 const LEAST: u32 = 1024;

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::config::DnsConfig;
 use crate::dns::{DkimKey, DmarcRecord, Resolver, SpfTree};
 use crate::evidence::Gateways;
-use crate::query::Severity;
+use crate::severity::Severity;
 
 pub use store::remember;
 pub use subject::{DAYS, subject_of};

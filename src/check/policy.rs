@@ -3,7 +3,7 @@
 use super::{Finding, Subject};
 use crate::dns::{AtName, Discovery, DmarcRecord, Looked, Resolver, destination, discover};
 use crate::parse::{PolicyWord, org_domain};
-use crate::query::Severity;
+use crate::severity::Severity;
 
 /// What was found of the policy.
 pub(super) struct PolicyFound {

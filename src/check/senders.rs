@@ -2,7 +2,7 @@
 
 use super::{Finding, Subject};
 use crate::dns::{Looked, Resolver, SpfNode, SpfResult, SpfTree, spf};
-use crate::query::Severity;
+use crate::severity::Severity;
 
 /// Lookups of an SPF tree from which on it is near the limit.
 const NEAR: u32 = 9;

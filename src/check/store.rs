@@ -20,7 +20,7 @@ fn write(connection: &Connection, checked: &Checked) -> duckdb::Result<()> {
          VALUES (?::TIMESTAMPTZ, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     for one in &checked.findings {
-        let severity = one.severity.map(crate::query::Severity::word);
+        let severity = one.severity.map(crate::severity::Severity::word);
         let (subject, check, found) = (&one.subject, &one.check, &one.found);
         statement.execute(params![
             at,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Context, Exit};
 use crate::config::{Config, DkimRule, DomainPattern, Network, SenderRule, add_sender, save};
 use crate::query::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
-use crate::senders::{Catalogue, attribute, hold_evidence, hold_service, nearest_service};
+use crate::senders::{Catalogue, attribute, hold_evidence, hold_service, nearest_service, on_trial};
 use crate::store::{Access, Store};
 use crate::words;
 
@@ -68,7 +68,7 @@ pub struct ApproveAnswer {
     pub dry_run: bool,
     /// The rule, as TOML.
     pub rule: String,
-    /// Whose mail the sender has now, as it was attributed before; null where the store was not asked.
+    /// Whose mail the sender has now (or would have), as it was attributed before; null where the store was not asked.
     pub taken_over: Option<Vec<TakenOver>>,
 }
 
@@ -93,12 +93,18 @@ pub(super) fn run(context: &Context, args: &ApproveArgs) -> anyhow::Result<Exit>
     let (text, lines) = add_sender(&text, &rule).map_err(|fault| {
         anyhow::anyhow!("{}: the rule cannot stand there: {fault}; nothing is written", path.display())
     })?;
+    let done = if args.dry_run { "nothing is written" } else { "the rule is written" };
     let taken_over = if args.dry_run {
-        None
+        trial(context, &text, &rule.name, as_of)
     } else {
         save(&path, &text)?;
-        told(reattribute(context, &path, &rule.name, as_of))
+        reattribute(context, &path, &rule.name, as_of)
     };
+    // A store that cannot be asked is attributed by the next command.
+    let taken_over = taken_over.unwrap_or_else(|error| {
+        tracing::warn!("{done}, but the store cannot say whose mail this is: {}", words::told(&error));
+        None
+    });
     let config = std::path::absolute(&path).unwrap_or(path).display().to_string();
     context.answer(&ApproveAnswer {
         sender: rule.name,
@@ -111,30 +117,33 @@ pub(super) fn run(context: &Context, args: &ApproveArgs) -> anyhow::Result<Exit>
     Ok(Exit::Done)
 }
 
-/// The rule is written by then: a store that cannot be asked is told, and attributed by the next command.
-fn told(done: anyhow::Result<Option<Vec<TakenOver>>>) -> Option<Vec<TakenOver>> {
-    done.unwrap_or_else(|error| {
-        tracing::warn!("the rule is written, but the store is not attributed yet: {}", words::told(&error));
-        None
-    })
-}
-
 fn reattribute(
     context: &Context,
     path: &std::path::Path,
     sender: &str,
     as_of: NaiveDate,
 ) -> anyhow::Result<Option<Vec<TakenOver>>> {
+    let Some(store) = remembered(context, as_of)? else { return Ok(None) };
+    attribute(&store, &Config::read(path)?, as_of)?;
+    Ok(Some(taken_over(store.connection(), sender, as_of)?))
+}
+
+/// Whose mail the sender would have, by a config that is not written.
+fn trial(context: &Context, text: &str, sender: &str, as_of: NaiveDate) -> anyhow::Result<Option<Vec<TakenOver>>> {
+    let Some(store) = remembered(context, as_of)? else { return Ok(None) };
+    let config = Config::parse(text).map_err(anyhow::Error::msg)?;
+    let found =
+        on_trial(&store, &config, as_of, |connection| Ok::<_, anyhow::Error>(taken_over(connection, sender, as_of)?))?;
+    Ok(Some(found))
+}
+
+/// Opens the store where it holds anything, with its senders remembered as they are.
+fn remembered(context: &Context, as_of: NaiveDate) -> anyhow::Result<Option<Store>> {
     if !crate::store::is_there(&context.db)? {
         return Ok(None);
     }
-    let config = Config::read(path)?;
     let store = Store::open(&context.db, Access::Write, context.wait)?;
-    if !remember_senders(store.connection(), as_of)? {
-        return Ok(None);
-    }
-    attribute(&store, &config, as_of)?;
-    Ok(Some(taken_over(store.connection(), sender, as_of)?))
+    Ok(remember_senders(store.connection(), as_of)?.then_some(store))
 }
 
 fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Result<SenderRule> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use chrono::Utc;
 
-use super::{Context, Exit};
+use super::{Context, Exit, Usage};
 use crate::case::{Facts, Grade, Question, TEMPLATE, build, html, layout, markdown, ticket};
 use crate::evidence::Gateways;
 use crate::print::Format;
@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
         Some("html" | "htm") => "html",
         Some("json") => "json",
         Some("md" | "markdown") => "markdown",
-        Some(other) => bail!("`.{other}` is no form of a case: write to .md, .html or .json"),
+        Some(other) => bail!(Usage(format!("`.{other}` is no form of a case: write to .md, .html or .json"))),
         None if args.html => "html",
         None if context.output.format == Format::Json => "json",
         None => "markdown",

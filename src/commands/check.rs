@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use anyhow::{Context as _, bail};
 use chrono::Utc;
 
-use super::{Context, Exit, runtime};
+use super::{Context, Exit, Usage, runtime};
 use crate::check::{CheckedIp, CheckedKey, Subject, check, remember, subject_of};
 use crate::dns::Resolver;
 use crate::evidence::Gateways;
-use crate::query::Severity;
+use crate::severity::Severity;
 use crate::store::{Access, Store};
 
 /// Arguments of `check`.
@@ -59,7 +59,7 @@ pub struct CheckArgs {
 pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     let domain = crate::parse::domain_name(&args.domain).into_owned();
     if !domain.contains('.') || domain.contains(['@', '/', ' ', '*']) {
-        bail!("`{}` is no domain: write it as in From, such as northwind.example", args.domain);
+        bail!(Usage(format!("`{}` is no domain: write it as in From, such as northwind.example", args.domain)));
     }
     if let Some(tenant) = context.tenant.as_ref().filter(|tenant| !tenant.owns(&domain)) {
         bail!("{domain} is no domain of the tenant `{}`: its `domains` are {}", tenant.name, tenant.domains.join(", "));

@@ -180,10 +180,11 @@ pub(super) fn run(context: &Context, args: &DeliveryArgs) -> anyhow::Result<Exit
 
 impl DeliverySummaryArgs {
     fn scope(&self, today: NaiveDate) -> anyhow::Result<DeliveryScope> {
-        let Days { since, until, .. } = self.period.days(today)?;
+        let Days { since, until, cut, .. } = self.period.days(today)?;
         Ok(DeliveryScope {
             since,
             until,
+            cut,
             gateway: self.gateway.as_deref().map(str::to_ascii_lowercase),
             sources: self.ips.iter().map(|ip| ip.to_canonical().to_string()).collect(),
             or_unknown_source: self.or_unknown_ip,

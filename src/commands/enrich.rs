@@ -8,10 +8,12 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Context, Exit, runtime};
+use super::{Context, Exit, Usage, runtime};
 use crate::dns::Resolver;
-use crate::enrich::{Databases, EnrichAnswer, Enriched, Named, Waiting, keep, names, waiting};
-use crate::query::DayArgs;
+use crate::enrich::{
+    Databases, EnrichAnswer, Enriched, Named, Waiting, attributed_by_name, keep, names, sources, waiting,
+};
+use crate::query::DayArg;
 use crate::store::{Access, Store};
 
 /// Sources of one batch: what an interruption may cost, and how long the store is held is far less.
@@ -38,7 +40,7 @@ pub struct EnrichArgs {
     pub limit: Option<usize>,
     /// Look again at what was looked up before this day: a date, or 30d, 4w, 3mo back
     #[arg(long, value_name = "OLDER")]
-    pub refresh: Option<String>,
+    pub refresh: Option<DayArg>,
     /// Database of networks or countries; may be given again [default: the config's]
     #[arg(long = "mmdb", value_name = "FILE")]
     pub databases: Vec<PathBuf>,
@@ -55,12 +57,14 @@ pub(super) fn run(context: &Context, args: &EnrichArgs) -> anyhow::Result<Exit> 
     let databases = Databases::open(paths)?;
     let resolver = if args.no_dns { None } else { Some(Resolver::new(&context.config.dns)?) };
     if resolver.is_none() && databases.is_empty() {
-        bail!("there is nothing to enrich from: leave out --no-dns, or name a database with --mmdb FILE");
+        bail!(Usage(
+            "there is nothing to enrich from: leave out --no-dns, or name a database with --mmdb FILE".to_owned()
+        ));
     }
-    let refresh = DayArgs { since: args.refresh.clone(), ..DayArgs::default() }.days(context.today)?.since;
-    let older_than = refresh.map_or(DateTime::UNIX_EPOCH, |day| day.and_time(NaiveTime::MIN).and_utc());
+    let midnight = |day: DayArg| day.before(context.today).and_time(NaiveTime::MIN).and_utc();
+    let older_than = args.refresh.map_or(DateTime::UNIX_EPOCH, midnight);
     let store = context.read()?;
-    let sources: u64 = store.connection().query_row("SELECT count(*) FROM source", [], |row| row.get(0))?;
+    let sources = sources(store.connection())?;
     let all = waiting(store.connection(), resolver.is_some(), !databases.is_empty(), older_than)?;
     drop(store);
     let wanted = all.get(..args.limit.unwrap_or(all.len()).min(all.len())).unwrap_or_default();
@@ -93,8 +97,7 @@ pub(super) fn run(context: &Context, args: &EnrichArgs) -> anyhow::Result<Exit> 
     answer.waiting = all.len() as u64 - answer.looked_at + answer.could_not_check;
     // Their new names may tell whose they are.
     let store = context.read_attributed(context.today)?;
-    let named = "SELECT count(*) FROM source WHERE starts_with(evidence, 'PTR ')";
-    answer.attributed = store.connection().query_row(named, [], |row| row.get(0))?;
+    answer.attributed = attributed_by_name(store.connection())?;
     drop(store);
     answer.seconds = started.elapsed().as_secs_f64();
     context.answer(&answer)?;

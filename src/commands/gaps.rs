@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 
 use super::{Context, Exit};
-use crate::query::{DEFINITIONS, Expected, PeriodArgs, Scope, Severity, definition, gaps};
+use crate::query::{DEFINITIONS, Expected, PeriodArgs, Scope, definition, gaps};
+use crate::severity::Severity;
 
 /// Arguments of `gaps`.
 #[derive(Debug, clap::Args)]

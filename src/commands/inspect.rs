@@ -7,7 +7,7 @@ use chrono::DateTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Context, Exit};
+use super::{Context, Exit, Usage};
 use crate::fetch::{Content, FileOptions, Item, Origin, check_paths, items};
 use crate::inspect::{Inspection, inspect};
 use crate::query;
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<Exit>
                 InspectAnswer { items, more: found.next().is_some() }
             }
         }
-        (None, None) => bail!("give a file, or --ledger ID"),
+        (None, None) => bail!(Usage("give a file, or --ledger ID".to_owned())),
     };
     context.answer(&answer)?;
     Ok(Exit::Done)

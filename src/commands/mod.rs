@@ -62,6 +62,7 @@ use crate::cli::{Command, Global};
 use crate::config::{Config, Tenant};
 use crate::evidence::Gateways;
 use crate::print::{Answer, Format, Output};
+use crate::query::QueryError;
 use crate::store::{Access, Store};
 
 /// How a command ended, when it did not fail.
@@ -94,6 +95,19 @@ pub struct Context {
     pub today: NaiveDate,
 }
 
+/// What was asked for cannot be, whatever the store holds: exit status 2, as for what the parser of flags refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Returns the exit status of an error: 2 for wrong usage, else 1.
+pub fn status(error: &anyhow::Error) -> u8 {
+    let usage = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Usage>() || cause.downcast_ref::<QueryError>().is_some_and(QueryError::is_usage)
+    };
+    if error.chain().any(usage) { 2 } else { 1 }
+}
+
 impl Context {
     /// Resolves the flags of every command.
     ///
@@ -104,7 +118,6 @@ impl Context {
         let mut config = Config::find(global.config.as_deref())?;
         let tenant = global.tenant.as_deref().map(|name| config.narrow(name)).transpose()?;
         let db = store_of(global.db.as_deref(), &config)?;
-        let wait = Duration::try_from_secs_f64(global.wait).context("--wait takes a number of seconds, 0 or more")?;
         let colour = global.format == Format::Table
             && std::io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -113,7 +126,7 @@ impl Context {
             tenant,
             db,
             given_db: global.db.clone(),
-            wait,
+            wait: global.wait,
             output: Output { format: global.format, colour },
             progress: !global.no_progress && !global.quiet,
             today: Utc::now().date_naive(),
@@ -241,10 +254,11 @@ pub fn run(command: Command, global: &Global) -> anyhow::Result<Exit> {
     if global.tenant.is_some()
         && let Some(why) = command.refuses_tenant()
     {
-        anyhow::bail!("--tenant has no place here: {why}");
+        anyhow::bail!(Usage(format!("--tenant has no place here: {why}")));
     }
     if global.format == Format::Parquet && !matches!(command, Command::Sql(_)) {
-        anyhow::bail!("only `sql` writes Parquet to standard output; `dmarcase export FILE.parquet` writes a file");
+        let other = "only `sql` writes Parquet to standard output; `dmarcase export FILE.parquet` writes a file";
+        anyhow::bail!(Usage(other.to_owned()));
     }
     let context = Context::new(global)?;
     match command {

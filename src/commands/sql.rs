@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read, Write};
 use anyhow::{Context as _, bail};
 use rustyline::error::ReadlineError;
 
-use super::{Context, Exit};
+use super::{Context, Exit, Usage};
 use crate::print::{Format, RowWriter};
 use crate::query::{self, Files, SqlError};
 use crate::store::Store;
@@ -28,11 +28,13 @@ pub struct SqlArgs {
 /// Runs `sql`.
 pub(super) fn run(context: &Context, args: &SqlArgs) -> anyhow::Result<Exit> {
     match given(args)? {
-        Some(statement) if statement.trim().is_empty() => bail!("the statement is empty; see `dmarcase sql --help`"),
+        Some(statement) if statement.trim().is_empty() => {
+            bail!(Usage("the statement is empty; see `dmarcase sql --help`".to_owned()))
+        }
         Some(statement) if context.output.format == Format::Parquet => parquet(context, args, &statement)?,
         Some(statement) => one(context, args, &statement)?,
         None if context.output.format == Format::Parquet => {
-            bail!("--format parquet needs the statement as an argument")
+            bail!(Usage("--format parquet needs the statement as an argument".to_owned()))
         }
         None => prompt(context, args)?,
     }

@@ -13,13 +13,12 @@ pub struct StatusArgs {
     #[arg(long, default_value = "100", value_name = "N")]
     pub limit: u32,
     /// Exit with status 3 where a mailbox had no successful poll for this long, such as 26h or 2d
-    #[arg(long, value_name = "AGE")]
-    pub fail_if_older: Option<String>,
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub fail_if_older: Option<chrono::TimeDelta>,
 }
 
 /// Runs `status`.
 pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> {
-    let oldest = args.fail_if_older.as_deref().map(age).transpose()?;
     let store = context.read()?;
     let entries = if args.rejected { args.limit } else { 0 };
     let status = query::status(store.connection(), store.path(), entries, 5)?;
@@ -34,7 +33,7 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> 
         let mut folders = status.mailboxes.iter().filter(|mailbox| mailbox.account == account).peekable();
         folders.peek().is_some() && folders.all(|folder| folder.last_success_at.is_some_and(|at| now - at <= oldest))
     };
-    let Some(oldest) = oldest else { return Ok(Exit::Done) };
+    let Some(oldest) = args.fail_if_older else { return Ok(Exit::Done) };
     let late: Vec<&str> = accounts.iter().copied().filter(|account| !fresh(account, oldest)).collect();
     if accounts.is_empty() {
         tracing::error!("no mailbox has ever been polled into this store");
@@ -50,8 +49,8 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> 
 }
 
 /// Reads an age such as 90m, 26h or 2d.
-fn age(text: &str) -> anyhow::Result<chrono::TimeDelta> {
-    let wrong = || anyhow::anyhow!("--fail-if-older takes an age such as 90m, 26h or 2d, not `{text}`");
+fn age(text: &str) -> Result<chrono::TimeDelta, String> {
+    let wrong = || "write an age such as 90m, 26h or 2d".to_owned();
     let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(at);
     let number: i64 = number.parse().map_err(|_| wrong())?;

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Looked, Resolver};
-use crate::query::Severity;
+use crate::severity::Severity;
 
 const TABLE: &str = include_str!("../../schemas/blocklists.csv");
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use database::{DatabaseError, Databases, Place};
 pub use names::{Named, names};
-pub use store::{keep, waiting};
+pub use store::{attributed_by_name, keep, sources, waiting};
 
 /// A source that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

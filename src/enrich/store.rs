@@ -42,6 +42,22 @@ pub fn waiting(
     Ok(found)
 }
 
+/// Counts the sources that the store knows.
+///
+/// # Errors
+/// The store cannot be asked.
+pub fn sources(connection: &Connection) -> duckdb::Result<u64> {
+    connection.query_row("SELECT count(*) FROM source", [], |row| row.get(0))
+}
+
+/// Counts the sources that are attributed by their host name.
+///
+/// # Errors
+/// The store cannot be asked.
+pub fn attributed_by_name(connection: &Connection) -> duckdb::Result<u64> {
+    connection.query_row("SELECT count(*) FROM source WHERE starts_with(evidence, 'PTR ')", [], |row| row.get(0))
+}
+
 const TABLE: &str = "
     CREATE OR REPLACE TEMP TABLE enriched (source_no UINTEGER, asked BOOLEAN, ptr VARCHAR, ptr_confirmed BOOLEAN,
         network VARCHAR, as_number UINTEGER, as_name VARCHAR, country VARCHAR)";

@@ -179,9 +179,7 @@ fn content_hash(item: &Item) -> u128 {
             hasher.update(b"refused ").update(item.origin.to_string().as_bytes());
         }
     }
-    let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
-    u128::from_be_bytes(bytes)
+    crate::store::hash_key(&hasher)
 }
 
 /// Counts the bytes that pass.

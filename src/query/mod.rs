@@ -18,12 +18,12 @@ mod trend;
 
 pub use export::export;
 pub use flow::Mail;
-pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, Severity, definition, gaps};
+pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, definition, gaps};
 pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub(crate) use quote::quoted;
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
-pub use scope::{DayArgs, Days, PeriodArgs, QueryError, Scope, Span};
+pub use scope::{DayArg, DayArgs, Days, PeriodArgs, QueryError, Scope, Span};
 pub use senders::{
     NamedSender, SenderRow, Senders, TakenOver, Unknown, named_sender, remember_senders, senders, taken_over,
 };

@@ -283,14 +283,14 @@ fn grouped(scope: &Scope, by: RateBy, mail: Of) -> String {
     let order = if by.is_time() { "1" } else { "messages DESC, 1" };
     let (table, within) = (mail.table(), mail.within(scope));
     let sent = scope.of_reports("p.");
-    // A reporter's name as the number of its first report: numbers group faster than names. A join, not a window: only
-    // behind a join does the engine skip the records of other reports.
+    // A reporter, however it spells itself, as the number of its first report: numbers group faster than names. A join, not a
+    // window: only behind a join does the engine skip the records of other reports.
     let (first, sent) = match by {
         RateBy::Reporter => (
             format!(
-                "first_of AS (SELECT p.reporter, min(p.report_no) AS first_no FROM report p WHERE {sent} GROUP BY 1),
+                "first_of AS (SELECT lower(p.reporter) AS reporter, min(p.report_no) AS first_no FROM report p WHERE {sent} GROUP BY 1),
                  reporter AS (SELECT p.report_no, f.first_no FROM report p
-                    JOIN first_of f ON f.reporter IS NOT DISTINCT FROM p.reporter WHERE {sent}), "
+                    JOIN first_of f ON f.reporter IS NOT DISTINCT FROM lower(p.reporter) WHERE {sent}), "
             ),
             "reporter p".to_owned(),
         ),

@@ -1,5 +1,7 @@
 //! Which records a question is about: days and policy domains.
 
+use std::str::FromStr;
+
 use chrono::{Months, NaiveDate};
 use duckdb::Connection;
 use globset::{GlobBuilder, GlobSetBuilder};
@@ -14,13 +16,55 @@ use crate::store::StoreError;
 pub struct DayArgs {
     /// First day (UTC): a date, or 7d, 4w, 3mo back from --as-of
     #[arg(long, value_name = "DAY")]
-    pub since: Option<String>,
+    pub since: Option<DayArg>,
     /// Last day, inclusive: a date, or 7d, 4w, 3mo back from --as-of
     #[arg(long, value_name = "DAY")]
-    pub until: Option<String>,
-    /// The day that counts as today
+    pub until: Option<DayArg>,
+    /// The day that counts as today; what is later does not count
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
+}
+
+/// A day as flags name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayArg {
+    /// A date.
+    On(NaiveDate),
+    /// So many days that end with today: `7d`, `4w`.
+    Days(u32),
+    /// So many months that end with today: `3mo`.
+    Months(u32),
+}
+
+impl FromStr for DayArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(date) = text.parse() {
+            return Ok(Self::On(date));
+        }
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let number: Option<u32> = number.parse().ok();
+        let day = match unit {
+            "d" => number.map(Self::Days),
+            "w" => number.and_then(|weeks| weeks.checked_mul(7)).map(Self::Days),
+            "mo" => number.map(Self::Months),
+            _ => None,
+        };
+        day.ok_or_else(|| "write a date such as 2026-11-24, or a distance back such as 7d, 4w or 3mo".to_owned())
+    }
+}
+
+impl DayArg {
+    /// Returns the date. A distance counts `as_of` in: seven days end with it.
+    pub fn before(self, as_of: NaiveDate) -> NaiveDate {
+        let before = match self {
+            Self::On(date) => return date,
+            Self::Days(days) => as_of.checked_sub_days(chrono::Days::new(days.into())),
+            Self::Months(months) => as_of.checked_sub_months(Months::new(months)),
+        };
+        before.and_then(|day| day.succ_opt()).unwrap_or(NaiveDate::MIN)
+    }
 }
 
 /// The days that were asked for.
@@ -32,20 +76,22 @@ pub struct Days {
     pub until: Option<NaiveDate>,
     /// The day that counts as today.
     pub as_of: NaiveDate,
+    /// The same where it was asked for: nothing later counts.
+    pub cut: Option<NaiveDate>,
 }
 
 impl DayArgs {
     /// Reads the flags. `today` is used where `--as-of` is not given.
     ///
     /// # Errors
-    /// A day that cannot be read, or a period that ends before it begins.
+    /// A period that ends before it begins.
     pub fn days(&self, today: NaiveDate) -> Result<Days, QueryError> {
         let as_of = self.as_of.unwrap_or(today);
-        let since = self.since.as_deref().map(|text| day(text, as_of)).transpose()?;
-        let until = self.until.as_deref().map(|text| day(text, as_of)).transpose()?;
+        let since = self.since.map(|day| day.before(as_of));
+        let until = self.until.map(|day| day.before(as_of));
         match (since, until) {
             (Some(since), Some(until)) if until < since => Err(QueryError::Backwards { since, until }),
-            _ => Ok(Days { since, until, as_of }),
+            _ => Ok(Days { since, until, as_of, cut: self.as_of }),
         }
     }
 }
@@ -64,12 +110,6 @@ pub struct PeriodArgs {
 /// Why a question could not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// A day that is none.
-    #[error("`{given}` is no day: write a date such as 2026-11-24, or a distance back such as 7d, 4w or 3mo")]
-    Day {
-        /// As given.
-        given: String,
-    },
     /// A period that ends before it begins.
     #[error("the period ends on {until}, before it begins on {since}")]
     Backwards {
@@ -128,6 +168,13 @@ pub enum QueryError {
     Sql(#[from] duckdb::Error),
 }
 
+impl QueryError {
+    /// Returns whether the question itself is wrong, whatever the store holds.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Backwards { .. } | Self::Pattern { .. })
+    }
+}
+
 /// The records that a question is about, resolved against the store.
 #[derive(Clone, Debug)]
 pub struct Scope {
@@ -137,6 +184,8 @@ pub struct Scope {
     pub until: Option<NaiveDate>,
     /// The day that counts as today.
     pub as_of: NaiveDate,
+    /// Nothing later counts, though the store holds it.
+    pub cut: Option<NaiveDate>,
     /// Numbers of the policy domains asked for; `None` for all.
     pub domains: Option<Vec<u32>>,
     /// The days that the answer covers: those asked for, else those that the store holds for these domains.
@@ -158,7 +207,7 @@ impl Scope {
     /// # Errors
     /// A flag that cannot be read, a domain or period that the store holds nothing of.
     pub fn resolve(connection: &Connection, args: &PeriodArgs, today: NaiveDate) -> Result<Self, QueryError> {
-        let Days { since, until, as_of } = args.days.days(today)?;
+        let Days { since, until, as_of, cut } = args.days.days(today)?;
         let held: (u64, Option<NaiveDate>, Option<NaiveDate>) =
             connection.query_row("SELECT count(*), min(report_day), max(report_day) FROM report", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -169,7 +218,9 @@ impl Scope {
             (reports, ..) => return Err(QueryError::Undated { reports }),
         };
         let domains = domains(connection, &args.domains)?;
-        let mut scope = Self { since, until, as_of, domains, span: Span { since: first, until: last } };
+        // A condition that leaves nothing out would cost all the same.
+        let cut = cut.filter(|cut| *cut < last);
+        let mut scope = Self { since, until, as_of, cut, domains, span: Span { since: first, until: last } };
         let found: (Option<NaiveDate>, Option<NaiveDate>) = connection.query_row(
             &format!("SELECT min(report_day), max(report_day) FROM report WHERE {}", scope.of_reports("")),
             [],
@@ -179,7 +230,7 @@ impl Scope {
             let open = |day: Option<NaiveDate>, word: &str| day.map_or_else(|| word.to_owned(), |d| d.to_string());
             return Err(QueryError::EmptyPeriod {
                 since: open(since, "the first day"),
-                until: open(until, "the last day"),
+                until: open(until.or(cut), "the last day"),
                 first,
                 last,
             });
@@ -200,7 +251,7 @@ impl Scope {
 
     /// Returns whether neither a period nor a domain was asked for.
     pub const fn is_all(&self) -> bool {
-        self.since.is_none() && self.until.is_none() && self.domains.is_none()
+        self.since.is_none() && self.until.is_none() && self.cut.is_none() && self.domains.is_none()
     }
 
     // Days and numbers only ever come from parsed values, so that they may stand in the text of a statement.
@@ -209,7 +260,7 @@ impl Scope {
         if let Some(since) = self.since {
             parts.push(format!("{alias}report_day >= DATE '{since}'"));
         }
-        if let Some(until) = self.until {
+        for until in self.until.iter().chain(&self.cut) {
             parts.push(format!("{alias}report_day <= DATE '{until}'"));
         }
         if let Some(domains) = &self.domains {
@@ -218,24 +269,6 @@ impl Scope {
         }
         if parts.is_empty() { "true".to_owned() } else { parts.join(" AND ") }
     }
-}
-
-/// Reads a date, or a distance back from `as_of`: `7d` is the seven days that end with it.
-fn day(text: &str, as_of: NaiveDate) -> Result<NaiveDate, QueryError> {
-    let wrong = || QueryError::Day { given: text.to_owned() };
-    if let Ok(date) = text.parse() {
-        return Ok(date);
-    }
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(split);
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    let before = match unit {
-        "d" => as_of.checked_sub_days(chrono::Days::new(u64::from(number))),
-        "w" => as_of.checked_sub_days(chrono::Days::new(u64::from(number) * 7)),
-        "mo" => as_of.checked_sub_months(Months::new(number)),
-        _ => None,
-    };
-    before.and_then(|day| day.succ_opt()).ok_or_else(wrong)
 }
 
 /// Finds the numbers of the policy domains that match the names and patterns.

@@ -16,9 +16,9 @@ pub use attribute::{Attribution, MailFrom, Named, Signature, SourceFacts, Stream
 pub use catalogue::{Catalogue, CatalogueError, Confidence, Fact};
 pub use class::{Around, Class, Shape, class};
 pub use clue::Clue;
-pub use networks::{Networks, bounds, sortable};
+pub use networks::{Networks, bounds};
 pub use rules::Rules;
-pub use store::{AttributeError, Attributed, attribute, forget, is_current};
+pub use store::{AttributeError, Attributed, attribute, forget, is_current, on_trial};
 
 /// Yields a domain name and every name above it: `a.b.example`, `b.example`, `example`.
 pub(crate) fn suffixes(name: &str) -> impl Iterator<Item = &str> {

@@ -3,21 +3,13 @@
 //! Two CIDR networks are nested or disjoint, never crossing. So the address space falls into intervals, each with one
 //! innermost network, and every network has at most one parent: a lookup is a binary search and a walk up.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
-/// Returns an address as the number that `source.ip_sort` holds: IPv4 as `::ffff:a.b.c.d`.
-pub fn sortable(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
+use crate::store::ip_sort;
 
 /// Returns the first and last address of a network, sortable.
 pub fn bounds(network: IpNet) -> (u128, u128) {
-    (sortable(network.network()), sortable(network.broadcast()))
+    (ip_sort(network.network()), ip_sort(network.broadcast()))
 }
 
 /// A set of networks, by the place in which they were given.

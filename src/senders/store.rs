@@ -11,12 +11,11 @@ use rustc_hash::FxHashMap;
 
 use super::attribute::{Attribution, SourceFacts, StreamFacts};
 use super::catalogue::{self, Catalogue};
-use super::networks::sortable;
 use super::numbering::Senders;
 use super::results::{Results, results};
 use super::rules::Rules;
 use crate::config::Config;
-use crate::store::{Store, in_transaction};
+use crate::store::{Store, in_transaction, ip_sort, set_setting, setting};
 
 /// Raised when the way of attributing changes, so that stores are looked at again.
 const METHOD: u32 = 1;
@@ -112,6 +111,23 @@ pub fn attribute(store: &Store, config: &Config, as_of: NaiveDate) -> Result<Att
     in_transaction(store, || attribute_all(store.connection(), config, as_of))
 }
 
+/// Attributes by a config on trial: `look` is given the store as it would be, then everything is as it was.
+///
+/// # Errors
+/// Where the store cannot be read or written, or what `look` says.
+pub fn on_trial<T, E: From<AttributeError> + From<duckdb::Error>>(
+    store: &Store,
+    config: &Config,
+    as_of: NaiveDate,
+    look: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let connection = store.connection();
+    connection.execute_batch("BEGIN")?;
+    let seen = attribute_all(connection, config, as_of).map_err(E::from).and_then(|_| look(connection));
+    connection.execute_batch("ROLLBACK")?;
+    seen
+}
+
 fn attribute_all(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
     let fingerprint = fingerprint(config, as_of);
     let afresh = setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint.as_str());
@@ -136,9 +152,9 @@ fn attribute_all(connection: &Connection, config: &Config, as_of: NaiveDate) -> 
     }
     senders.write(connection)?;
     connection.execute_batch(DROP_FOUND)?;
-    remember(connection, FINGERPRINT, &fingerprint)?;
-    remember(connection, STREAMS_DONE, &(from(STREAMS_DONE)? + streams).to_string())?;
-    remember(connection, SOURCES_DONE, &(from(SOURCES_DONE)? + sources).to_string())?;
+    set_setting(connection, FINGERPRINT, &fingerprint)?;
+    set_setting(connection, STREAMS_DONE, &(from(STREAMS_DONE)? + streams).to_string())?;
+    set_setting(connection, SOURCES_DONE, &(from(SOURCES_DONE)? + sources).to_string())?;
     Ok(Attributed { streams, sources, afresh })
 }
 
@@ -153,20 +169,8 @@ fn fingerprint(config: &Config, as_of: NaiveDate) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-fn setting(connection: &Connection, name: &str) -> Result<Option<String>, AttributeError> {
-    let mut statement = connection.prepare("SELECT \"value\" FROM setting WHERE name = ?")?;
-    let mut rows = statement.query([name])?;
-    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
-}
-
 fn done(connection: &Connection, name: &str) -> Result<u64, AttributeError> {
     Ok(setting(connection, name)?.and_then(|text| text.parse().ok()).unwrap_or(0))
-}
-
-fn remember(connection: &Connection, name: &str, value: &str) -> Result<(), AttributeError> {
-    connection.execute("DELETE FROM setting WHERE name = ?", [name])?;
-    connection.execute("INSERT INTO setting VALUES (?, ?)", [name, value])?;
-    Ok(())
 }
 
 fn streams(
@@ -259,7 +263,7 @@ fn each_source(
         for place in 0..batch.num_rows() {
             // The store's own text: always an address.
             let Ok(address) = addresses.value(place).parse() else { continue };
-            let address = sortable(address);
+            let address = ip_sort(address);
             let host = (!hosts.is_null(place)).then(|| hosts.value(place));
             look(numbers.value(place), SourceFacts { address, host })?;
         }

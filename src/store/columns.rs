@@ -1,6 +1,7 @@
 //! Columns on their way into a table: the one place where Rust values become Arrow arrays.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use duckdb::Connection;
@@ -129,6 +130,21 @@ impl Columns {
 /// Reads a 128-bit key from the engine's text form of it.
 pub(super) fn key_of(text: &str) -> u128 {
     u128::from_str_radix(&text.replace('-', ""), 16).unwrap_or_default()
+}
+
+/// Returns the key of what was hashed: the first 128 bits of BLAKE3.
+pub fn hash_key(hasher: &blake3::Hasher) -> u128 {
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    u128::from_be_bytes(bytes)
+}
+
+/// Returns an address as the number that `source.ip_sort` holds: IPv4 as `::ffff:a.b.c.d`.
+pub fn ip_sort(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
 }
 
 /// Years 1 to 9999: what people, DuckDB and JSON all write.

@@ -9,7 +9,7 @@ use duckdb::arrow::array::{BooleanArray, UInt8Array, UInt32Array};
 use duckdb::{Connection, params};
 use rustc_hash::FxHashMap;
 
-use super::columns::key_of;
+use super::columns::{hash_key, ip_sort, key_of};
 use super::{Columns, StoreError};
 use crate::parse::{DkimResult, Reason, Results, SpfResult, org_domain};
 
@@ -230,17 +230,13 @@ fn append_domains(connection: &Connection, new: &[(u32, Arc<str>)]) -> duckdb::R
 }
 
 fn append_sources(connection: &Connection, new: &[(u32, IpAddr)]) -> duckdb::Result<()> {
-    let sortable = |ip: &IpAddr| match ip {
-        IpAddr::V4(ip) => u128::from(ip.to_ipv6_mapped()),
-        IpAddr::V6(ip) => u128::from(*ip),
-    };
     if new.is_empty() {
         return Ok(());
     }
     // Row by row: Arrow has no 128-bit numbers without a sign.
     let mut rows = connection.appender_with_columns("source", &["source_no", "source_ip", "ip_sort"])?;
     for (number, ip) in new {
-        rows.append_row(params![number, ip.to_string(), sortable(ip)])?;
+        rows.append_row(params![number, ip.to_string(), ip_sort(*ip)])?;
     }
     rows.flush()
 }
@@ -296,12 +292,6 @@ fn feed(hasher: &mut blake3::Hasher, text: Option<&str>) {
     };
 }
 
-fn finish(hasher: &blake3::Hasher) -> u128 {
-    let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
-    u128::from_be_bytes(bytes)
-}
-
 fn auth_key(dkim: &[DkimResult], spf: &[SpfResult]) -> u128 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(dkim.len() as u64).to_le_bytes());
@@ -316,7 +306,7 @@ fn auth_key(dkim: &[DkimResult], spf: &[SpfResult]) -> u128 {
             feed(&mut hasher, text);
         }
     }
-    finish(&hasher)
+    hash_key(&hasher)
 }
 
 fn reason_key(reasons: &[Reason]) -> u128 {
@@ -325,5 +315,5 @@ fn reason_key(reasons: &[Reason]) -> u128 {
         feed(&mut hasher, reason.kind.as_deref());
         feed(&mut hasher, reason.comment.as_deref());
     }
-    finish(&hasher)
+    hash_key(&hasher)
 }

@@ -114,31 +114,6 @@ impl Store {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Returns the value that the store remembers under a name.
-    ///
-    /// # Errors
-    /// Whatever the engine says.
-    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let doing = "reading a setting";
-        let mut statement = self
-            .connection
-            .prepare("SELECT \"value\" FROM setting WHERE name = ?")
-            .map_err(StoreError::query(doing))?;
-        let mut rows = statement.query([name]).map_err(StoreError::query(doing))?;
-        let row = rows.next().map_err(StoreError::query(doing))?;
-        row.map(|row| row.get(0)).transpose().map_err(StoreError::query(doing))
-    }
-
-    /// Remembers a value under a name.
-    ///
-    /// # Errors
-    /// Whatever the engine says.
-    pub fn set_setting(&self, name: &str, value: &str) -> duckdb::Result<()> {
-        self.connection.execute("DELETE FROM setting WHERE name = ?", [name])?;
-        self.connection.execute("INSERT INTO setting VALUES (?, ?)", [name, value])?;
-        Ok(())
-    }
 }
 
 impl Drop for Store {

@@ -4,6 +4,7 @@
 
 mod gaps;
 mod plant;
+mod rates;
 mod sample;
 mod simulate;
 

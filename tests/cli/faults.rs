@@ -20,6 +20,36 @@ fn a_missing_path_is_named_and_makes_no_store() {
     assert!(!world.db().exists());
 }
 
+/// Exit status 2 is wrong usage, which no store can make right: the value, the flag and what to write are told.
+#[test]
+fn wrong_usage_is_status_two() {
+    let world = World::new();
+    for (args, words) in [
+        (&["rates", "--since", "yesterday"][..], &["yesterday", "--since", "2026-11-24"][..]),
+        (&["rates", "--until", "3y"], &["3y", "--until", "3mo"]),
+        (&["rates", "--as-of", "2026-13-01"], &["2026-13-01", "--as-of"]),
+        (&["--wait=-1", "rates"], &["-1", "--wait", "0 or more"]),
+        (&["--wait", "soon", "rates"], &["soon", "--wait", "seconds"]),
+        (&["status", "--fail-if-older", "26"], &["26", "--fail-if-older", "90m"]),
+        (&["enrich", "--refresh", "old"], &["old", "--refresh", "7d"]),
+        (&["--format", "parquet", "rates"], &["export"]),
+        (&["sql", " "], &["empty"]),
+        (&["inspect"], &["FILE"]),
+        (&["rates", "--by", "moon"], &["moon", "--by", "week"]),
+        (&["import"], &["PATHS"]),
+    ] {
+        let output = world.run(args);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+        assert!(words.iter().all(|word| told.contains(word)), "{args:?}: {told}");
+    }
+    std::fs::write(world.path("whole.xml"), REPORT).unwrap();
+    assert!(world.run(&["import", "whole.xml"]).status.success());
+    let told = world.run(&["rates", "--since", "2026-02-01", "--until", "2026-01-01"]);
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+    assert_eq!(world.run(&["rates", "--domain", "[x"]).status.code(), Some(2));
+}
+
 #[test]
 fn what_the_system_says_is_told_once() {
     let world = World::new();
@@ -141,13 +171,6 @@ fn a_wrong_config_names_line_and_nearest_key() {
     std::fs::write(world.path("dmarcase.toml"), "[limits]\nmail_byte = 5\n").unwrap();
     let told = failure(&world, &["rates"]);
     assert!(told.contains("line 2") && told.contains("mail_bytes"), "{told}");
-}
-
-#[test]
-fn wrong_usage_is_status_two() {
-    let world = World::new();
-    assert_eq!(world.run(&["rates", "--by", "moon"]).status.code(), Some(2));
-    assert_eq!(world.run(&["import"]).status.code(), Some(2));
 }
 
 /// Files that are no reports, beside one that is: each has its row and its reason, and the report is stored.

@@ -191,6 +191,27 @@ fn an_empty_period_says_which_days_the_store_holds() {
     assert!(told.contains(story::SINCE) && told.contains(story::UNTIL), "{told}");
 }
 
+/// What the store got later than --as-of does not count: the answer of that day, asked again.
+#[test]
+fn what_is_later_than_as_of_does_not_count() {
+    let (world, _) = story();
+    for command in ["rates", "senders", "gaps", "trend", "simulate"] {
+        let mut args = vec![command, "--as-of", "2026-10-11"];
+        if command == "simulate" {
+            args.extend(["--p", "reject"]);
+        }
+        let cut = world.json(&args);
+        assert_eq!((&cut["since"], &cut["until"]), (&story::SINCE.into(), &"2026-10-11".into()), "{command}");
+        args.extend(["--until", "2026-10-11"]);
+        assert_eq!(cut, world.json(&args), "{command}");
+    }
+    let last = world.json(&["rates", "--by", "day", "--since", "7d", "--as-of", "2026-10-11"]);
+    assert_eq!(last["rows"].as_array().unwrap().len(), 7);
+    // A day before the first report has no answer, and says so.
+    let told = String::from_utf8(world.run(&["rates", "--as-of", "2026-01-01"]).stderr).unwrap();
+    assert!(told.contains("to 2026-01-01") && told.contains(story::SINCE), "{told}");
+}
+
 /// A day counts back from --as-of: seven days that end with it.
 #[test]
 fn a_period_counts_back_from_as_of() {

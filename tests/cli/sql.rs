@@ -109,7 +109,7 @@ fn sql_and_export_show_the_senders_of_the_rules() {
 fn an_empty_statement_says_so() {
     let world = world();
     let output = world.run(&["sql", " "]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("the statement is empty"));
     // What the engine says ends with what it says.
     let output = world.run(&["sql", "selec 1"]);

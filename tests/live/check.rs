@@ -253,7 +253,7 @@ fn without_a_store_and_without_a_network() {
     assert!(csv.starts_with("checked_at,kind,subject,check,state,severity,gap,found,remedy\n"), "{csv}");
     assert!(plant.text(&["--format", "markdown", "check", DOMAIN]).contains("| could not check | DMARC record |"));
     let output = plant.run(&["check", "not a domain"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub struct WeakPoint {
     /// Name.
     pub name: String,
     /// notice, warn or high.
-    pub severity: crate::query::Severity,
+    pub severity: crate::severity::Severity,
     /// What was seen.
     pub evidence: String,
     /// What to do.

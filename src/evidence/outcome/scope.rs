@@ -12,6 +12,8 @@ pub struct DeliveryScope {
     pub since: Option<NaiveDate>,
     /// Last UTC day of first attempts.
     pub until: Option<NaiveDate>,
+    /// Nothing later counts.
+    pub cut: Option<NaiveDate>,
     /// Gateway in front of the recipients.
     pub gateway: Option<String>,
     /// Sending addresses; lives without one are part of it where `or_unknown_source`.
@@ -50,7 +52,7 @@ impl DeliveryScope {
         if let Some(since) = self.since {
             parts.push(format!("l.first_at >= TIMESTAMPTZ '{since} 00:00:00+00'"));
         }
-        if let Some(until) = self.until.and_then(|day| day.succ_opt()) {
+        for until in self.until.iter().chain(&self.cut).filter_map(NaiveDate::succ_opt) {
             parts.push(format!("l.first_at < TIMESTAMPTZ '{until} 00:00:00+00'"));
         }
         if let Some(gateway) = &self.gateway {
@@ -63,7 +65,7 @@ impl DeliveryScope {
     fn of_flow(&self, named: Vec<String>) -> String {
         let mut parts = vec!["true".to_owned()];
         parts.extend(self.since.map(|since| format!("l.day >= DATE '{since}'")));
-        parts.extend(self.until.map(|until| format!("l.day <= DATE '{until}'")));
+        parts.extend(self.until.iter().chain(&self.cut).map(|until| format!("l.day <= DATE '{until}'")));
         parts.extend(self.gateway.as_ref().map(|gateway| format!("l.gateway::VARCHAR = {}", quoted(gateway))));
         parts.extend(named);
         parts.join(" AND ")

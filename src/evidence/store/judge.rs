@@ -6,7 +6,7 @@ use duckdb::arrow::array::UInt32Array;
 use super::tables::{self, Routes};
 use super::{MEMORY, lives};
 use crate::evidence::gateway::Gateways;
-use crate::store::{Columns, Store, StoreError, in_transaction};
+use crate::store::{Columns, Store, StoreError, in_transaction, set_setting, setting};
 
 /// The setting that says which table of gateways the evidence was judged by.
 const JUDGED: &str = "delivery gateways";
@@ -24,7 +24,8 @@ pub fn is_judged(store: &Store, gateways: &Gateways) -> Result<bool, StoreError>
 
 /// Says whether the store remembers a table as the one that its evidence was judged by.
 pub(super) fn says(store: &Store, gateways: &Gateways) -> Result<bool, StoreError> {
-    Ok(store.setting(JUDGED)?.as_deref() == Some(gateways.digest()))
+    let read = setting(store.connection(), JUDGED).map_err(StoreError::query("reading a setting"))?;
+    Ok(read.as_deref() == Some(gateways.digest()))
 }
 
 /// Judges all evidence by a table. All or nothing.
@@ -35,7 +36,7 @@ pub fn judge(store: &Store, gateways: &Gateways) -> Result<(), StoreError> {
     let connection = store.connection();
     let work = || {
         all(connection, gateways)?;
-        store.set_setting(JUDGED, gateways.digest())
+        set_setting(connection, JUDGED, gateways.digest())
     };
     connection
         .execute_batch(MEMORY)

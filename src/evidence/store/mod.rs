@@ -15,7 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
 use super::{LogFormat, MEMORY, Options, Reader, Recipients};
-use crate::store::{Access, Store, StoreError, in_transaction};
+use crate::store::{Access, Store, StoreError, in_transaction, set_setting, setting};
 pub use judge::{is_judged, judge};
 use messages::Messages;
 use tables::Routes;
@@ -218,7 +218,8 @@ fn with_source(mut attempt: Attempt, source: u32) -> Attempt {
 
 /// Returns the key of the recipients' hashes, made at the first import.
 fn secret(store: &Store) -> Result<[u8; 32], StoreError> {
-    if let Some(text) = store.setting(SECRET)?
+    let read = setting(store.connection(), SECRET).map_err(StoreError::query("reading a setting"))?;
+    if let Some(text) = read
         && let Ok(hash) = blake3::Hash::from_hex(text.as_bytes())
     {
         return Ok(*hash.as_bytes());
@@ -227,8 +228,7 @@ fn secret(store: &Store) -> Result<[u8; 32], StoreError> {
     tokio_rustls::rustls::crypto::ring::default_provider().secure_random.fill(&mut key).map_err(|_| {
         StoreError::Unwritten { path: store.path().to_owned(), text: "this machine gives no random numbers".to_owned() }
     })?;
-    store
-        .set_setting(SECRET, blake3::Hash::from_bytes(key).to_hex().as_str())
+    set_setting(store.connection(), SECRET, blake3::Hash::from_bytes(key).to_hex().as_str())
         .map_err(StoreError::query("writing a setting"))?;
     Ok(key)
 }

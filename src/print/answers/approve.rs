@@ -17,19 +17,17 @@ impl Answer for ApproveAnswer {
             page = page.line(format!("  {line}"));
         }
         page = page.line(String::new());
-        let Some(taken_over) = &self.taken_over else {
-            let when = if self.dry_run {
-                "Nothing is written."
-            } else {
-                "The next command that asks for senders attributes by it."
-            };
-            return page.line(when);
+        let page = match &self.taken_over {
+            None if self.dry_run => page,
+            None => page.line("The next command that asks for senders attributes by it."),
+            Some(none) if none.is_empty() => page.line("No mail in the store is of this sender yet."),
+            Some(taken_over) => {
+                let messages = counted(taken_over.iter().map(|one| one.messages).sum(), "message");
+                let has = if self.dry_run { "would have" } else { "now has" };
+                page.line(format!("{} {has} {messages}:", self.sender)).table(self.whole_table())
+            }
         };
-        if taken_over.is_empty() {
-            return page.line("No mail in the store is of this sender yet.");
-        }
-        let messages = taken_over.iter().map(|one| one.messages).sum();
-        page.line(format!("{} now has {}:", self.sender, counted(messages, "message"))).table(self.whole_table())
+        if self.dry_run { page.line("Nothing is written.") } else { page }
     }
 
     fn whole(&self) -> Page {

@@ -48,7 +48,7 @@ impl Answer for Checked {
                 one.subject.clone().into(),
                 one.check.clone().into(),
                 one.state.word().into(),
-                Cell::maybe(one.severity.map(crate::query::Severity::word)),
+                Cell::maybe(one.severity.map(crate::severity::Severity::word)),
                 Cell::maybe(one.gap),
                 one.found.clone().into(),
                 Cell::maybe(one.remedy),

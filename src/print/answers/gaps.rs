@@ -2,7 +2,8 @@
 
 use super::days;
 use crate::print::{Answer, Cell, Page, Table, count};
-use crate::query::{Definition, Gaps, Severity, Span};
+use crate::query::{Definition, Gaps, Span};
+use crate::severity::Severity;
 
 impl Answer for Gaps {
     fn page(&self) -> Page {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Severity;
+use crate::severity::Severity;
 
 /// A gap: a fact in the data that weakens a reputation case.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

@@ -3,7 +3,8 @@
 use duckdb::Connection;
 
 use super::super::{QueryError, Scope};
-use super::{Finding, Severity};
+use super::Finding;
+use crate::severity::Severity;
 use crate::words::short;
 
 /// Days for which a check speaks.

@@ -6,10 +6,11 @@ use duckdb::Connection;
 
 use super::super::QueryError;
 use super::names::{Names, Tally};
-use super::{Finding, Severity, some};
+use super::{Finding, some};
 use crate::parse::PolicyWord;
 use crate::query::policy::Policy;
 use crate::query::share;
+use crate::severity::Severity;
 use crate::words::{count, percent};
 
 const UNALIGNED: &str = "

@@ -4,9 +4,10 @@ use duckdb::Connection;
 
 use super::super::policy::Policy;
 use super::super::{QueryError, Scope};
-use super::{Finding, Severity};
+use super::Finding;
 use crate::config::DomainRule;
 use crate::parse::{PolicyWord, domain_name};
+use crate::severity::Severity;
 use crate::words::plural;
 
 // Most domains never change their policy: only those that do are looked at day by day.

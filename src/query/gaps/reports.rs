@@ -6,10 +6,11 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use duckdb::Connection;
 
 use super::super::{QueryError, Scope};
-use super::{Finding, Severity, some};
+use super::{Finding, some};
 use crate::config::DomainRule;
 use crate::parse::domain_name;
 use crate::query::share;
+use crate::severity::Severity;
 use crate::words::percent;
 
 // A domain that reporters mention on some weekdays only is not silent between them: `rhythm` is the gap between its

@@ -6,9 +6,10 @@ use duckdb::Connection;
 
 use super::super::{QueryError, Scope};
 use super::names::Names;
-use super::{Finding, Severity, mail, some};
+use super::{Finding, mail, some};
 use crate::query::policy::Policy;
 use crate::query::share;
+use crate::severity::Severity;
 use crate::words::{count, percent};
 
 // Sums are by signature: a message with two broken signatures counts for both.

@@ -9,10 +9,11 @@ use super::super::QueryError;
 use super::super::senders::Sums;
 use super::mail::tallied;
 use super::names::{Names, Tally};
-use super::{Finding, Severity, some};
+use super::{Finding, some};
 use crate::config::GapsConfig;
 use crate::query::share;
 use crate::senders::Class;
+use crate::severity::Severity;
 use crate::words::{count, percent};
 
 const BY_SENDER: &str = "
