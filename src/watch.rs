@@ -14,11 +14,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Least wait after a failure that someone must act on: a wrong password tried again and again locks an account.
 pub(crate) const OPERATOR_WAIT: Duration = Duration::from_secs(300);
 
+/// A clock that goes back by less than this was corrected by its time service.
+const CLOCK: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
 /// How a poll ended, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It went through.
     Well,
+    /// It was ended in the middle, since others wait; it goes on where it was.
+    Cut,
     /// A folder of it failed; what arrives in others is fetched meanwhile.
     Partly,
     /// It failed, and may go through soon.
@@ -37,6 +42,8 @@ pub struct Plan {
 struct Line {
     mailbox: MailboxConfig,
     due: DateTime<Local>,
+    /// The time by the clock when `due` was worked out.
+    planned: DateTime<Local>,
     waits: Option<ExponentialBackoff>,
     /// News of mail do not shorten its wait.
     deaf: bool,
@@ -51,19 +58,19 @@ struct Line {
 impl Plan {
     /// Makes a plan: every mailbox is due at once, to catch up with what arrived while nobody watched.
     pub fn new(mailboxes: &[MailboxConfig], now: DateTime<Local>) -> Self {
-        Self::default().renewed(mailboxes, now)
+        Self::beside(mailboxes, &[], now)
     }
 
-    /// Makes a plan of mailboxes as they are configured now. A poll that is under way goes on; the mailbox is not due before it ends.
-    #[must_use]
-    pub fn renewed(&self, mailboxes: &[MailboxConfig], now: DateTime<Local>) -> Self {
-        let polling = |name: &str| self.lines.iter().any(|line| line.polling && line.mailbox.name == name);
+    /// Makes a plan while polls of these names are under way, begun by a config before: they go on, and a mailbox is not due before
+    /// its poll ends.
+    pub fn beside(mailboxes: &[MailboxConfig], polling: &[&str], now: DateTime<Local>) -> Self {
         let line = |mailbox: &MailboxConfig| Line {
             mailbox: mailbox.clone(),
             due: now,
+            planned: now,
             waits: None,
             deaf: false,
-            polling: polling(&mailbox.name),
+            polling: polling.contains(&mailbox.name.as_str()),
             woken: false,
             renewed: true,
         };
@@ -72,10 +79,22 @@ impl Plan {
 
     /// Takes the mailbox that is due the longest, whose poll begins now.
     pub fn begin(&mut self, now: DateTime<Local>) -> Option<MailboxConfig> {
+        for line in &mut self.lines {
+            // A clock that was set back, as after a boot with a wrong one, would put everything off for as long.
+            if now < line.planned - CLOCK {
+                line.due = line.due.min(line.mailbox.schedule.next(now, line.mailbox.idle_poll));
+                line.planned = now;
+            }
+        }
         let due = self.lines.iter_mut().filter(|line| !line.polling && line.due <= now);
         let line = due.min_by_key(|line| line.due)?;
         (line.polling, line.woken, line.renewed) = (true, false, false);
         Some(line.mailbox.clone())
+    }
+
+    /// Returns whether a mailbox has waited for its poll for this long.
+    pub fn waits(&self, now: DateTime<Local>, long: chrono::TimeDelta) -> bool {
+        self.lines.iter().any(|line| !line.polling && line.due + long <= now)
     }
 
     /// Returns when the next one is due, of those whose poll is not under way.
@@ -96,6 +115,7 @@ impl Plan {
     pub fn ended(&mut self, name: &str, began: DateTime<Local>, now: DateTime<Local>, ended: Ended) {
         let Some(line) = self.line(name) else { return };
         line.polling = false;
+        line.planned = now;
         if line.renewed {
             line.due = now;
             return;
@@ -106,7 +126,9 @@ impl Plan {
             scheduled = line.mailbox.schedule.next(now, line.mailbox.idle_poll);
         }
         line.deaf = matches!(ended, Ended::Failed | Ended::NeedsOperator);
-        if ended == Ended::Well {
+        if ended == Ended::Cut {
+            line.due = now;
+        } else if ended == Ended::Well {
             line.waits = None;
             line.due = scheduled;
         } else {
@@ -243,11 +265,34 @@ mod tests {
     }
 
     #[test]
+    fn who_is_cut_short_comes_behind_those_that_wait() {
+        let now = Local.with_ymd_and_hms(2026, 7, 1, 10, 0, 0).unwrap();
+        let mut plan = Plan::new(&[mailbox("long", "1h"), mailbox("short", "1h")], now);
+        assert_eq!(plan.begin(now).unwrap().name, "long");
+        assert!(!plan.waits(now, minutes(1)) && plan.waits(now + minutes(1), minutes(1)));
+        plan.ended("long", now, now + minutes(6), Ended::Cut);
+        assert_eq!(begun(&mut plan, now + minutes(6)), ["short", "long"]);
+        assert!(!plan.waits(now + minutes(60), minutes(1)), "both are under way");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_puts_nothing_off() {
+        let (mut plan, now) = plan("15m");
+        plan.ended("rua", now, now, Ended::Well);
+        let before = now - minutes(24 * 60);
+        assert!(begun(&mut plan, before).is_empty());
+        assert_eq!(begun(&mut plan, before + minutes(15)), ["rua"]);
+    }
+
+    #[test]
     fn a_config_read_again_lets_polls_end_and_begins_new_ones() {
         let now = Local.with_ymd_and_hms(2026, 7, 1, 10, 0, 0).unwrap();
         let mut plan = Plan::new(&[mailbox("old", "1h"), mailbox("gone", "1h")], now);
         assert_eq!(begun(&mut plan, now), ["old", "gone"]);
-        plan = plan.renewed(&[mailbox("old", "1h"), mailbox("new", "1h")], now + minutes(1));
+        // Read twice: once without a mailbox that comes back, whose poll is still under way.
+        plan = Plan::beside(&[mailbox("gone", "1h")], &["old", "gone"], now);
+        assert!(begun(&mut plan, now).is_empty());
+        plan = Plan::beside(&[mailbox("old", "1h"), mailbox("new", "1h")], &["old", "gone"], now + minutes(1));
         assert_eq!(begun(&mut plan, now + minutes(1)), ["new"]);
         // What the config says now holds for it as soon as the old poll has ended.
         plan.ended("old", now, now + minutes(2), Ended::NeedsOperator);

@@ -469,3 +469,24 @@ fn each_summary_is_what_plain_sql_counts() {
         assert_eq!(answer["total"]["recipients"], whole[0]["n"], "{by}");
     }
 }
+
+/// Two imports at once would give the same numbers to different texts: the one that began last goes on, the other one says so.
+#[test]
+fn of_two_imports_at_once_one_goes_on() {
+    use dmarcase::evidence::{DeliveryWriter, Gateways, Options};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.duckdb");
+    let begin = || {
+        let options = Options::new(chrono::Utc::now());
+        let wait = std::time::Duration::from_secs(5);
+        DeliveryWriter::begin(&path, wait, options, Gateways::with(&[]).unwrap(), false, &[]).unwrap()
+    };
+    let (mut first, reader) = begin();
+    first.commit(&reader, Vec::new()).unwrap();
+    let (mut second, other) = begin();
+    let told = first.commit(&reader, Vec::new()).unwrap_err().to_string();
+    assert!(told.contains("another delivery import has begun"), "{told}");
+    second.commit(&other, Vec::new()).unwrap();
+    assert!(second.end(&other, &[]).is_ok());
+}

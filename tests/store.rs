@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dmarcase::fetch::{Content, Item, Origin};
 use dmarcase::pipeline::ItemReader;
-use dmarcase::store::{Access, Batch, Outcome, Store, Writer};
+use dmarcase::store::{Access, Batch, Outcome, Store, StoreError, Writer};
 use dmarcase::unpack::Limits;
 
 const WAIT: Duration = Duration::from_secs(10);
@@ -124,5 +124,60 @@ fn a_place_that_cannot_be_looked_into_is_told() {
     for access in [Access::Read, Access::Write] {
         let told = Store::open(&folder.path().join("file/store.duckdb"), access, WAIT).unwrap_err().to_string();
         assert!(told.starts_with("cannot open the store") && told.contains("Not a directory"), "{told}");
+    }
+}
+
+/// A store that is removed, or replaced by a backup of itself, while a run is at work on it: the numbers that the run knows mean
+/// other texts there, so that nothing more is written, and no empty store is made in its place.
+#[test]
+fn a_store_that_is_replaced_in_the_middle_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    let backup = folder.path().join("backup.duckdb");
+    for replaced in [false, true] {
+        let mut writer = Writer::begin(&path, WAIT, "import").unwrap();
+        writer.append(&batch(vec![item("a", "a", 1)])).unwrap();
+        writer.commit(false).unwrap();
+        std::fs::copy(&path, &backup).unwrap();
+        writer.append(&batch(vec![item("b", "b", 2)])).unwrap();
+        writer.commit(false).unwrap();
+        std::fs::rename(&path, folder.path().join("aside.duckdb")).unwrap();
+        if replaced {
+            std::fs::rename(&backup, &path).unwrap();
+        }
+        let told = writer.append(&batch(vec![item("c", "c", 3)])).unwrap_err();
+        assert!(
+            matches!(told, StoreError::Replaced { .. }) && told.to_string().contains("removed or replaced"),
+            "{told}"
+        );
+        assert!(writer.end(None).is_err());
+        assert_eq!(path.exists(), replaced);
+        if replaced {
+            assert_eq!(number(&path, "SELECT count(*) FROM report"), 1);
+            assert_eq!(number(&path, "SELECT max(items)::UBIGINT FROM run"), 1);
+        }
+        std::fs::remove_file(&path).ok();
+    }
+}
+
+/// Many items with the same bytes: each has its row, and a second look adds none.
+#[test]
+fn items_with_the_same_bytes_have_a_row_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    for _ in 0..2 {
+        let mut writer = Writer::begin(&path, WAIT, "import").unwrap();
+        for half in [0..1000, 1000..2000] {
+            let items = half.map(|n| Item {
+                origin: Origin::File { path: format!("{n}.eml"), member: None },
+                content: Content::Bytes(b"Subject: the same\n\nhello\n".to_vec()),
+                received_at: None,
+            });
+            writer.append(&batch(items.collect())).unwrap();
+        }
+        writer.commit(true).unwrap();
+        drop(writer.end(None).unwrap());
+        assert_eq!(number(&path, "SELECT count(*) FROM ledger"), 2000);
+        assert_eq!(number(&path, "SELECT count(DISTINCT path) FROM ledger"), 2000);
     }
 }

@@ -92,7 +92,7 @@ COMMENT ON COLUMN record_full.policy_domain_no IS 'Number of the policy domain i
 
 CREATE OR REPLACE VIEW daily AS
 SELECT r.report_day, d.name AS policy_domain, coalesce(n.name, s.source_ip) AS sender,
-    any_value(coalesce(n.status, 'unknown')) AS sender_status,
+    coalesce(n.status, 'unknown') AS sender_status,
     sum(r.messages)::BIGINT AS messages,
     coalesce(sum(r.messages) FILTER (WHERE r.dmarc_pass), 0)::BIGINT AS dmarc_pass,
     coalesce(sum(r.messages) FILTER (WHERE r.dkim_aligned), 0)::BIGINT AS dkim_aligned,
@@ -104,7 +104,7 @@ LEFT JOIN domain d ON d.domain_no = r.policy_domain
 LEFT JOIN source s ON s.source_no = r.source
 LEFT JOIN sender n ON n.sender_no = r.sender_no
 GROUP BY ALL;
-COMMENT ON VIEW daily IS 'Messages by report day, policy domain and sender.';
+COMMENT ON VIEW daily IS 'Messages by report day, policy domain, sender and its status.';
 COMMENT ON COLUMN daily.report_day IS 'UTC date of the middle of the period.';
 COMMENT ON COLUMN daily.policy_domain IS 'Domain whose policy the reporter applied, lower case.';
 COMMENT ON COLUMN daily.sender IS 'Who sent it: a name of the config or the catalogue, a domain that the evidence names, or the address.';
@@ -139,16 +139,35 @@ COMMENT ON COLUMN spf_results.result IS 'The result, in the words of RFC 8601.';
 COMMENT ON COLUMN spf_results.human_result IS 'What the reporter added; NULL where nothing.';
 
 CREATE OR REPLACE VIEW policy_latest AS
-WITH last AS (SELECT policy_domain_no, max(report_day) AS "day" FROM report GROUP BY policy_domain_no)
-SELECT r.policy_domain, any_value(r.policy_domain_org) AS policy_domain_org, r.policy_domain_no,
-    count(DISTINCT lower(r.reporter)) AS reporters, max(r.end_at) AS end_at,
-    mode(r.p) AS p, coalesce(mode(coalesce(r.sp, r.p)), mode(r.p)) AS sp,
-    coalesce(mode(r.np), mode(coalesce(r.sp, r.p)), mode(r.p)) AS np, coalesce(mode(r.pct), 100) AS pct,
-    coalesce(mode(r.testing), false) AS testing, coalesce(mode(r.adkim), 'r') AS adkim, coalesce(mode(r.aspf), 'r') AS aspf
-FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day >= last."day" - 1
-WHERE r.policy_domain IS NOT NULL
-GROUP BY r.policy_domain, r.policy_domain_no;
-COMMENT ON VIEW policy_latest IS 'The policy of each domain as most reports of its last two days say, value by value, with the defaults of the standards filled in.';
+WITH last AS (SELECT policy_domain_no, max(report_day) AS "day" FROM report GROUP BY policy_domain_no),
+newest AS (
+    SELECT r.policy_domain, r.policy_domain_org, r.policy_domain_no, r.end_at, r.p, coalesce(r.sp, r.p) AS sp, r.np,
+        CASE WHEN r.schema_variant = 'rfc9990' THEN r.pct ELSE coalesce(r.pct, 100) END::VARCHAR AS pct,
+        CASE WHEN r.schema_variant = 'rfc9990' THEN coalesce(r.testing, false) ELSE r.testing END::VARCHAR AS testing,
+        coalesce(r.adkim, 'r') AS adkim, coalesce(r.aspf, 'r') AS aspf
+    FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day >= last."day" - 1
+    WHERE r.policy_domain IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY r.policy_domain_no, lower(r.reporter) ORDER BY r.end_at DESC, r.report_key DESC) = 1
+),
+votes AS (
+    SELECT policy_domain_no, field, vote, count(*) AS votes, max(end_at) AS end_at
+    FROM newest UNPIVOT (vote FOR field IN (p, sp, np, pct, testing, adkim, aspf)) GROUP BY ALL
+),
+chosen AS (SELECT policy_domain_no, field, arg_max(vote, (votes, end_at, vote)) AS vote FROM votes GROUP BY ALL),
+named AS (
+    SELECT policy_domain_no, max(vote) FILTER (WHERE field = 'p') AS p, max(vote) FILTER (WHERE field = 'sp') AS sp,
+        max(vote) FILTER (WHERE field = 'np') AS np, max(vote) FILTER (WHERE field = 'pct')::UTINYINT AS pct,
+        max(vote) FILTER (WHERE field = 'testing') = 'true' AS testing, max(vote) FILTER (WHERE field = 'adkim') AS adkim,
+        max(vote) FILTER (WHERE field = 'aspf') AS aspf
+    FROM chosen GROUP BY policy_domain_no
+)
+SELECT n.policy_domain, any_value(n.policy_domain_org) AS policy_domain_org, n.policy_domain_no, count(*) AS reporters,
+    max(n.end_at) AS end_at, any_value(c.p) AS p, any_value(c.sp) AS sp, any_value(coalesce(c.np, c.sp)) AS np,
+    coalesce(any_value(c.pct), 100) AS pct, coalesce(any_value(c.testing), false) AS testing, any_value(c.adkim) AS adkim,
+    any_value(c.aspf) AS aspf
+FROM newest n LEFT JOIN named c USING (policy_domain_no)
+GROUP BY n.policy_domain, n.policy_domain_no;
+COMMENT ON VIEW policy_latest IS 'The policy of each domain as most reporters say in their newest reports of its last two days, value by value, with the defaults of the standards filled in.';
 COMMENT ON COLUMN policy_latest.policy_domain IS 'The domain.';
 COMMENT ON COLUMN policy_latest.policy_domain_org IS 'Its organisational domain (public suffix list).';
 COMMENT ON COLUMN policy_latest.policy_domain_no IS 'Its number in domain.';

@@ -24,9 +24,16 @@ pub fn signature(secret: &[u8], body: &[u8]) -> String {
     format!("sha256={hex}")
 }
 
+/// Returns scheme and host: a token may stand in the path, the query or before the host, and does not belong into a message.
+fn place(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
 pub(super) fn post(config: &Webhook, payload: &Payload<'_>) -> Result<(), AlertError> {
-    // A token may stand in the query: it does not belong into a message.
-    let url = config.url.split('?').next().unwrap_or_default().to_owned();
+    let url = place(&config.url);
     let failed = |tries, text| AlertError::Webhook { url: url.clone(), tries, text };
     let body = serde_json::to_vec(payload).map_err(|error| failed(0, error.to_string()))?;
     let signed = match &config.secret {

@@ -48,13 +48,13 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
         format!(
             "SELECT coalesce(r.shape, '(no response)'), r.smtp_code, r.enhanced_code, r.stage, r.template, g.*,
                 coalesce(list_has_any(r.reputation_of, [{}, {}]), false)
-             FROM (SELECT x.response, arg_min(x.attempt_key, x.attempt_at) AS example, count(*) AS attempts,
+             FROM (SELECT x.response, arg_min(x.attempt_key, (x.attempt_at, x.line, x.attempt_key)) AS example, count(*) AS attempts,
                     count(DISTINCT x.recipient_key), count(DISTINCT x.recipient_domain), epoch_us(min(x.attempt_at)), epoch_us(max(x.attempt_at))
                 FROM delivery_line x
                 SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE l.deferrals > 0 AND {within}) l
                     USING (message_key, recipient_key)
                 WHERE x.status = 1 GROUP BY x.response) g
-             LEFT JOIN delivery_response r ON r.response_no = g.response ORDER BY g.attempts DESC, 1",
+             LEFT JOIN delivery_response r ON r.response_no = g.response ORDER BY g.attempts DESC, 1, g.example",
             quoted(gateway),
             quoted(family)
         )

@@ -17,6 +17,7 @@ pub(super) fn findings(
     ips: &[String],
     envelope_from: &[String],
     facts: &Facts,
+    cut: Option<chrono::NaiveDate>,
 ) -> Result<DnsPart, CaseError> {
     let mut domains: Vec<String> = vec![domain.to_owned()];
     domains.extend(envelope_from.iter().filter(|name| *name != "<>").cloned());
@@ -27,11 +28,12 @@ pub(super) fn findings(
     // check counts whole: a defect that a later one does not name any more is mended.
     let sql = format!(
         "SELECT kind, subject, name, state, severity, gap, remedy, detail, epoch_us(found_at) FROM finding
-         WHERE kind IN ('dns', 'blocklist') AND subject IN ({})
+         WHERE kind IN ('dns', 'blocklist') AND subject IN ({}) AND {}
          QUALIFY rank() OVER (PARTITION BY kind, subject ORDER BY coalesce(\"domain\" = subject, false) DESC,
             coalesce(\"domain\" = {}, false) DESC, found_at DESC) = 1
          ORDER BY kind DESC, subject, CASE state WHEN 'defect' THEN 0 WHEN 'could-not-check' THEN 1 ELSE 2 END, name",
         list_of(&subjects),
+        cut.map_or_else(|| "true".to_owned(), |cut| format!("found_at < DATE '{cut}' + 1")),
         quoted(domain)
     );
     let mut part = DnsPart { sql: one_line(&sql), helo: facts.helo.clone(), ..DnsPart::default() };

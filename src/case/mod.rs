@@ -126,7 +126,7 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     let mail = reports.as_ref().ok().map(|scope| Mail::of(connection, scope)).transpose()?;
     let asked = reports.as_ref().ok().zip(mail.as_ref());
     let authentication = authentication::authentication(connection, asked, &ips)?;
-    let dns = findings::findings(connection, &domain, &ips, &smtp.envelope_from, facts)?;
+    let dns = findings::findings(connection, &domain, &ips, &smtp.envelope_from, facts, question.days.cut)?;
     let volume = volume::volume(connection, &everywhere, reports.as_ref().ok(), &ips)?;
     let gaps = match &mail {
         Some(mail) => mail.gaps(question.expected)?.rows,

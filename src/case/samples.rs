@@ -116,7 +116,7 @@ fn histories(connection: &Connection, chosen: &[Candidate], samples: &mut [Sampl
             n.path || ':' || l.line
          FROM ({}) l LEFT JOIN delivery_response r ON r.response_no = l.response
          LEFT JOIN delivery_text h ON h.text_no = l.relay LEFT JOIN delivery_file n ON n.file_no = l.\"file\"
-         ORDER BY l.attempt_at, status",
+         ORDER BY l.attempt_at, l.line, l.attempt_key",
         lines.join(" UNION ALL ")
     );
     let mut statement = connection.prepare(&sql)?;

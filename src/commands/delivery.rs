@@ -46,7 +46,7 @@ pub struct DeliveryImportArgs {
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
     /// Year of the first stamp in logs whose stamps have none [default: from the time of the file]
-    #[arg(long, value_name = "YEAR")]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i32).range(1970..=9999))]
     pub year: Option<i32>,
     /// Zone of stamps that have none: utc, an offset as +02:00, a name as Europe/Berlin, or local
     #[arg(long, visible_alias = "time-zone", value_name = "ZONE", default_value = "utc")]

@@ -1,8 +1,6 @@
 //! `gaps`: what in the data weakens a reputation case, worst first.
 
-use anyhow::Context as _;
-
-use super::{Context, Exit};
+use super::{Context, Exit, Usage};
 use crate::query::{DEFINITIONS, Expected, PeriodArgs, Scope, definition, gaps};
 use crate::severity::Severity;
 
@@ -24,7 +22,8 @@ pub struct GapsArgs {
 pub(super) fn run(context: &Context, args: &GapsArgs) -> anyhow::Result<Exit> {
     if let Some(word) = &args.explain {
         let known: Vec<String> = DEFINITIONS.iter().map(|d| format!("{} {}", d.gap, d.name)).collect();
-        let one = definition(word).with_context(|| format!("no gap `{word}`; there are {}", known.join(", ")))?;
+        let none = || Usage(format!("no gap `{word}`; there are {}", known.join(", ")));
+        let one = definition(word).ok_or_else(none)?;
         context.answer(&one.on(args.period.days.as_of.unwrap_or(context.today)))?;
         return Ok(Exit::Done);
     }

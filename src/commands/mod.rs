@@ -95,6 +95,9 @@ pub struct Context {
     pub today: NaiveDate,
 }
 
+/// How often what is derived in the store is made current before an answer is given up.
+const MENDINGS: u32 = 5;
+
 /// What was asked for cannot be, whatever the store holds: exit status 2, as for what the parser of flags refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -161,7 +164,15 @@ impl Context {
     /// # Errors
     /// Like [`Context::read`].
     pub fn read_as_is(&self) -> anyhow::Result<Store> {
-        self.attributed(self.today, |error| {
+        self.read_as_of(self.today)
+    }
+
+    /// The same with the rules that hold on a day.
+    ///
+    /// # Errors
+    /// Like [`Context::read`].
+    pub fn read_as_of(&self, as_of: NaiveDate) -> anyhow::Result<Store> {
+        self.attributed(as_of, |error| {
             tracing::warn!("senders are those of the rules that were applied last: {}", crate::words::told(&error));
             Ok(())
         })
@@ -195,18 +206,27 @@ impl Context {
     fn read_mended(
         &self,
         doing: &'static str,
-        current: impl FnOnce(&Store) -> anyhow::Result<bool>,
-        again: impl FnOnce(&Store) -> anyhow::Result<()>,
+        current: impl Fn(&Store) -> anyhow::Result<bool>,
+        again: impl Fn(&Store) -> anyhow::Result<()>,
         otherwise: impl FnOnce(anyhow::Error) -> anyhow::Result<()>,
     ) -> anyhow::Result<Store> {
-        let store = self.whole()?;
-        if current(&store)? {
-            return self.narrowed(store);
+        // Another process may make it again by other rules, or add to it, before it is read here.
+        for _ in 0..MENDINGS {
+            let store = self.whole()?;
+            if current(&store)? {
+                return self.narrowed(store);
+            }
+            drop(store);
+            let mended = Store::open(&self.db, Access::Write, self.wait).context(doing).and_then(|store| again(&store));
+            if let Err(error) = mended {
+                otherwise(error)?;
+                return self.read();
+            }
         }
-        drop(store);
-        let mended = Store::open(&self.db, Access::Write, self.wait).context(doing).and_then(|store| again(&store));
-        mended.or_else(otherwise)?;
-        self.read()
+        anyhow::bail!(
+            "the store {} changes again and again: another process applies other rules to it; end that, or use one config",
+            self.db.display()
+        )
     }
 
     fn whole(&self) -> anyhow::Result<Store> {

@@ -76,15 +76,13 @@ fn one(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()>
 }
 
 fn parquet(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result<()> {
-    let path = std::env::temp_dir().join(format!("dmarcase-{}.parquet", std::process::id()));
+    // A folder of its own, which no other user can look into or put a link in.
+    let folder = tempfile::tempdir().context("making a folder for the result")?;
+    let path = folder.path().join("result.parquet");
     let store = open(context, args, Files::Only(&path))?;
-    let written =
-        query::sql_to_parquet(store.connection(), statement, &path).map_err(anyhow::Error::from).and_then(|()| {
-            let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-            context.output.raw(&bytes).context("writing the result")
-        });
-    std::fs::remove_file(&path).ok();
-    written
+    query::sql_to_parquet(store.connection(), statement, &path)?;
+    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    context.output.raw(&bytes).context("writing the result")
 }
 
 /// Asks for statements until the end of input. A wrong one is told and the prompt goes on. The store is open only while one runs:

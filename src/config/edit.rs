@@ -1,11 +1,11 @@
 //! Writes a `[[sender]]` rule into the config's file: comments, order and formatting of everything else stay as they are.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use chrono::NaiveDate;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
+use super::replace::replace_file;
 use super::{Config, ConfigError, SenderRule};
 
 /// Adds a rule to a config's text. Returns the new text and the rule's own lines.
@@ -78,32 +78,14 @@ fn signer(rule: &super::DkimRule) -> Value {
     Value::InlineTable(table)
 }
 
-/// Writes a config's file whole or not at all: beside it first, then renamed. A file that stands keeps its mode, and a
-/// link stays a link.
+/// Writes a config's file whole or not at all. A file that stands keeps its mode, and a link stays a link.
 ///
 /// # Errors
 /// The file or its folder cannot be written.
 pub fn save(path: &Path, text: &str) -> Result<(), ConfigError> {
     let unwritten = |source| ConfigError::Unwritten { path: path.to_owned(), source };
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(unwritten)?;
     }
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = target.with_file_name(name);
-    let written = write_beside(&target, &beside, text).and_then(|()| std::fs::rename(&beside, &target));
-    if written.is_err() {
-        std::fs::remove_file(&beside).ok();
-    }
-    written.map_err(unwritten)
-}
-
-fn write_beside(target: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::File::create_new(beside)?;
-    if let Ok(meta) = std::fs::metadata(target) {
-        file.set_permissions(meta.permissions())?;
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    replace_file(path, text.as_bytes(), false).map_err(unwritten)
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::replace::replace_file;
+
 /// Time that a command has to print its secret.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 /// Bytes of a secret: an access token with many claims stays far below.
@@ -141,16 +143,7 @@ impl Secret {
     pub fn replace(&self, secret: &str) -> Result<bool, SecretError> {
         let Self::File(path) = self else { return Ok(false) };
         let path = expand(path)?;
-        let failed = |source| SecretError::File { path: path.clone(), source };
-        let beside = path.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&beside).map_err(failed)?;
-        std::io::Write::write_all(&mut file, secret.as_bytes()).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        std::fs::rename(&beside, &path).map_err(failed)?;
+        replace_file(&path, secret.as_bytes(), true).map_err(|source| SecretError::File { path, source })?;
         Ok(true)
     }
 

@@ -14,6 +14,7 @@ use super::draft::{Draft, too_long};
 use super::memo::Found;
 use super::notes::{At, excerpt};
 use super::trailer::trailer;
+use super::values::LARGEST_COUNT;
 use super::window::Window;
 
 /// Bytes of text in memory at a time; more only where one token needs it.
@@ -140,6 +141,12 @@ impl Reader {
         if draft.is_empty() {
             let text = "a <feedback> without anything that a report has".to_owned();
             return Reading::Rejected(self.rejection("empty-report", At::Byte(end), text));
+        }
+        let messages = draft.records.iter().filter_map(|record| record.messages).fold(0, u64::saturating_add);
+        if messages > LARGEST_COUNT {
+            // Sums over a store must stay sums; and no reporter sees more than all the mail of the world.
+            let text = "its records claim more than a million million messages together".to_owned();
+            return Reading::Rejected(self.rejection("messages", At::Whole, text));
         }
         draft.last_notes();
         if let Some(decoding) = self.window.decoding() {

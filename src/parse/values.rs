@@ -95,6 +95,8 @@ pub(super) fn count(text: &str) -> Value<u64> {
         return Value::good(count);
     }
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    // An integer may have a sign (XML Schema 1.0 part 2, section 3.3.13).
+    let text = text.strip_prefix('+').unwrap_or(text);
     if digits(text) {
         // Leading zeros can make a small number long.
         return match plain_count(text.trim_start_matches('0').as_bytes()) {

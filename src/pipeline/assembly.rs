@@ -79,6 +79,8 @@ impl<'a> Assembly<'a> {
             (None, _) if self.writer.is_waiting() => IDLE,
             (None, _) => Duration::from_secs(3600),
             (Some(_), Some((held, _))) => IDLE.min(HOLD.saturating_sub(held)),
+            // The store is open from the beginning of the run: it is not kept from others for a batch that is slow to come.
+            (Some(since), None) if self.writer.is_waiting() => IDLE.saturating_sub(since.elapsed()),
             (Some(since), None) => self.options.commit_every.saturating_sub(since.elapsed()),
         }
     }

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::panic::AssertUnwindSafe;
 
 use crate::fetch::{Content, Item};
 use crate::parse::{Reader, ReaderLimits, Reading};
 use crate::store::{DocumentRead, Found, ReadItem};
-use crate::unpack::{Document, DocumentKind, Fault, Limits, feedback_domain, tls_report_domain, unpack};
+use crate::unpack::{Document, DocumentKind, Fault, Limits, MailHead, feedback_domain, tls_report_domain, unpack};
 
 /// Longest failure report or TLS report that is looked into, bytes. They are small; only their domain is wanted.
 const OTHER_REPORT_BYTES: u64 = 4 << 20;
@@ -21,9 +22,7 @@ pub struct ItemReader {
 impl ItemReader {
     /// Makes a reader that keeps to the limits.
     pub fn new(limits: &Limits) -> Self {
-        let reader =
-            Reader::new(ReaderLimits { records: limits.records, text_bytes: limits.text_bytes, markup: limits.markup });
-        Self { reader, limits: limits.clone() }
+        Self { reader: Reader::new(reader_limits(limits)), limits: limits.clone() }
     }
 
     /// Reads one item whole. Never fails: what cannot be read is a rejected document.
@@ -36,25 +35,18 @@ impl ItemReader {
             let found = Found::Rejected { code: refusal.code.to_owned(), reason: refusal.reason.clone() };
             documents.push(DocumentRead { place: String::new(), found });
         } else {
-            let (reader, limits) = (&mut self.reader, &self.limits);
-            let mut records = 0;
-            let unpacked = unpack(&item, limits, &mut |document| {
-                let place = document.place.clone();
-                let mut found = read_document(reader, document, &mut xml_bytes);
-                if let Found::Report { report, .. } = &found {
-                    records += report.records.len();
-                    if records > limits.records as usize {
-                        found = too_many_records(limits.records);
-                    }
-                }
-                documents.push(DocumentRead { place, found });
-            });
-            for Fault { code, place, text } in unpacked.faults {
-                documents.push(DocumentRead { place, found: Found::Rejected { code: code.to_owned(), reason: text } });
+            // A panic can only be a defect of this program or of a library; one mail must not end every run that meets it.
+            let read = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                mail = self.documents(&item, &mut documents, &mut xml_bytes);
+            }));
+            if read.is_err() {
+                self.reader = Reader::new(reader_limits(&self.limits));
+                let reason = "this program failed on it, which is a defect: please report it".to_owned();
+                documents.push(DocumentRead {
+                    place: String::new(),
+                    found: Found::Rejected { code: "internal".to_owned(), reason },
+                });
             }
-            note_containers(&mut documents, unpacked.notes);
-            mail = unpacked.mail;
-            settle(&mut documents, unpacked.no_report);
         }
         ReadItem {
             content_hash,
@@ -67,6 +59,33 @@ impl ItemReader {
             content: item.content,
         }
     }
+
+    /// Opens an item and reads every document in it. Returns what its mail says of itself.
+    fn documents(&mut self, item: &Item, documents: &mut Vec<DocumentRead>, xml_bytes: &mut u64) -> Option<MailHead> {
+        let (reader, limits) = (&mut self.reader, &self.limits);
+        let mut records = 0;
+        let unpacked = unpack(item, limits, &mut |document| {
+            let place = document.place.clone();
+            let mut found = read_document(reader, document, xml_bytes);
+            if let Found::Report { report, .. } = &found {
+                records += report.records.len();
+                if records > limits.records as usize {
+                    found = too_many_records(limits.records);
+                }
+            }
+            documents.push(DocumentRead { place, found });
+        });
+        for Fault { code, place, text } in unpacked.faults {
+            documents.push(DocumentRead { place, found: Found::Rejected { code: code.to_owned(), reason: text } });
+        }
+        note_containers(documents, unpacked.notes);
+        settle(documents, unpacked.no_report);
+        unpacked.mail
+    }
+}
+
+const fn reader_limits(limits: &Limits) -> ReaderLimits {
+    ReaderLimits { records: limits.records, text_bytes: limits.text_bytes, markup: limits.markup }
 }
 
 fn read_document(reader: &mut Reader, document: Document<'_>, xml_bytes: &mut u64) -> Found {

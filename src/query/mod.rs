@@ -37,6 +37,12 @@ pub use trend::{Backdrop, Change, ChangeKind, Day, Departure, Trend, TrendRow, e
 
 /// Divides messages by messages; `None` where there are none, since a share of nothing is no share.
 pub fn share(part: u64, whole: u64) -> Option<f64> {
-    // Six digits tell one message in a million, and spare programs the noise of binary fractions.
-    (whole > 0).then(|| (part as f64 / whole as f64 * 1e6).round() / 1e6)
+    // Six digits tell one message in a million, and spare programs the noise of binary fractions. What is not all is never 1, and
+    // what is not nothing never 0.
+    let rounded = |of: f64| (of * 1e6).round() / 1e6;
+    (whole > 0).then(|| match rounded(part as f64 / whole as f64) {
+        1.0 if part < whole => 0.999_999,
+        0.0 if part > 0 => 0.000_001,
+        share => share,
+    })
 }

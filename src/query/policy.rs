@@ -5,18 +5,36 @@ use duckdb::Connection;
 use super::{QueryError, Scope};
 use crate::parse::PolicyWord;
 
-// The view `policy_latest`, within a scope: what most reports of a domain's last two days say, value by value: one reporter with a stale record or of another
-// schema (RFC 9990 has no pct, RFC 7489 no t and np) does not speak for the domain.
+// The view `policy_latest`, within a scope, and not by reports from after the day that counts as today: one with a wrong date must not
+// speak for the domain. The newest report of each reporter in the domain's last two days has one vote, value by value, since
+// schemas differ (RFC 9990 has no pct, RFC 7489 no t and np) and one reporter may have a stale record. Of values with as many votes
+// the one of the newest report counts.
 const POLICIES: &str = "
 WITH last AS (
-    SELECT policy_domain_no, max(report_day) AS day FROM report p WHERE {reports} GROUP BY policy_domain_no
+    SELECT policy_domain_no, coalesce(max(report_day) FILTER (WHERE report_day <= {today} + 1), max(report_day)) AS day
+    FROM report p WHERE {reports} GROUP BY policy_domain_no
+), newest AS (
+    SELECT r.policy_domain, r.policy_domain_no, r.end_at, lower(r.reporter) AS reporter, r.p, coalesce(r.sp, r.p) AS sp, r.np,
+        -- What a schema knows and a report does not say has its default.
+        CASE WHEN r.schema_variant = 'rfc9990' THEN r.pct ELSE coalesce(r.pct, 100) END::VARCHAR AS pct,
+        CASE WHEN r.schema_variant = 'rfc9990' THEN coalesce(r.testing, false) ELSE r.testing END::VARCHAR AS testing,
+        coalesce(r.adkim, 'r') AS adkim, coalesce(r.aspf, 'r') AS aspf
+    FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day BETWEEN last.day - 1 AND last.day
+    WHERE {reports_r} AND r.policy_domain IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY r.policy_domain_no, lower(r.reporter) ORDER BY r.end_at DESC, r.report_key DESC) = 1
+), votes AS (
+    SELECT policy_domain, policy_domain_no, field, vote, count(*) AS votes, max(end_at) AS end_at
+    FROM newest UNPIVOT (vote FOR field IN (p, sp, np, pct, testing, adkim, aspf)) GROUP BY ALL
+), chosen AS (
+    SELECT policy_domain, policy_domain_no, field, arg_max(vote, (votes, end_at, vote)) AS vote, max(votes) AS votes
+    FROM votes GROUP BY ALL
 )
-SELECT r.policy_domain, r.policy_domain_no, mode(r.p), coalesce(mode(coalesce(r.sp, r.p)), mode(r.p)), mode(r.np), mode(r.pct),
-    coalesce(mode(r.testing), false), coalesce(mode(r.adkim), 'r'), coalesce(mode(r.aspf), 'r'),
-    count(DISTINCT lower(r.reporter))::UBIGINT
-FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day >= last.day - 1
-WHERE {reports_r} AND r.policy_domain IS NOT NULL
-GROUP BY r.policy_domain, r.policy_domain_no ORDER BY r.policy_domain";
+SELECT c.policy_domain, c.policy_domain_no, max(vote) FILTER (WHERE field = 'p'), max(vote) FILTER (WHERE field = 'sp'),
+    max(vote) FILTER (WHERE field = 'np'), max(vote) FILTER (WHERE field = 'pct')::UTINYINT,
+    coalesce(max(vote) FILTER (WHERE field = 'testing'), 'false') = 'true', max(vote) FILTER (WHERE field = 'adkim'),
+    max(vote) FILTER (WHERE field = 'aspf'), (SELECT count(*) FROM newest n WHERE n.policy_domain_no = c.policy_domain_no)::UBIGINT,
+    coalesce(max(votes) FILTER (WHERE field = 'pct'), 0)::UBIGINT, coalesce(max(votes) FILTER (WHERE field = 'testing'), 0)::UBIGINT
+FROM chosen c GROUP BY c.policy_domain, c.policy_domain_no ORDER BY c.policy_domain";
 
 /// The policy of one domain, with the defaults of the standards filled in but for `np` and `pct`.
 #[derive(Clone, Debug)]
@@ -30,7 +48,12 @@ pub(super) struct Policy {
     pub(super) testing: bool,
     pub(super) strict_dkim: bool,
     pub(super) strict_spf: bool,
+    /// Reporters whose newest reports were looked at.
     pub(super) reporters: u64,
+    /// Those of them that say this `pct`.
+    pub(super) pct_reporters: u64,
+    /// Those of them that say this `testing`.
+    pub(super) testing_reporters: u64,
 }
 
 impl Policy {
@@ -42,7 +65,10 @@ impl Policy {
 
 /// Reads the policy of each domain of the scope.
 pub(super) fn policies(connection: &Connection, scope: &Scope) -> Result<Vec<Policy>, QueryError> {
-    let sql = POLICIES.replace("{reports_r}", &scope.of_reports("r.")).replace("{reports}", &scope.of_reports("p."));
+    let sql = POLICIES
+        .replace("{reports_r}", &scope.of_reports("r."))
+        .replace("{reports}", &scope.of_reports("p."))
+        .replace("{today}", &format!("DATE '{}'", scope.as_of));
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
         let policy = |column| -> duckdb::Result<Option<PolicyWord>> {
@@ -60,6 +86,8 @@ pub(super) fn policies(connection: &Connection, scope: &Scope) -> Result<Vec<Pol
             strict_dkim: strict(7)?,
             strict_spf: strict(8)?,
             reporters: row.get(9)?,
+            pct_reporters: row.get(10)?,
+            testing_reporters: row.get(11)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

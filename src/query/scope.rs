@@ -25,6 +25,9 @@ pub struct DayArgs {
     pub as_of: Option<NaiveDate>,
 }
 
+/// Farthest distance back, in any unit. Nobody's reports are older.
+const FARTHEST: u32 = 100_000;
+
 /// A day as flags name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DayArg {
@@ -44,7 +47,7 @@ impl FromStr for DayArg {
             return Ok(Self::On(date));
         }
         let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let number: Option<u32> = number.parse().ok();
+        let number = number.parse().ok().filter(|number: &u32| *number <= FARTHEST);
         let day = match unit {
             "d" => number.map(Self::Days),
             "w" => number.and_then(|weeks| weeks.checked_mul(7)).map(Self::Days),
@@ -235,7 +238,8 @@ impl Scope {
                 last,
             });
         };
-        scope.span = Span { since: since.unwrap_or(from), until: until.unwrap_or(to) };
+        let asked = until.map(|until| cut.map_or(until, |cut| cut.min(until)));
+        scope.span = Span { since: since.unwrap_or(from), until: asked.unwrap_or(to) };
         Ok(scope)
     }
 
@@ -260,8 +264,12 @@ impl Scope {
         if let Some(since) = self.since {
             parts.push(format!("{alias}report_day >= DATE '{since}'"));
         }
-        for until in self.until.iter().chain(&self.cut) {
+        if let Some(until) = self.until {
             parts.push(format!("{alias}report_day <= DATE '{until}'"));
+        }
+        if let Some(cut) = self.cut {
+            // What has no date is part of all that the store holds, also of what it held then.
+            parts.push(format!("({alias}report_day IS NULL OR {alias}report_day <= DATE '{cut}')"));
         }
         if let Some(domains) = &self.domains {
             let numbers: Vec<String> = domains.iter().map(u32::to_string).collect();

@@ -82,7 +82,7 @@ pub enum SqlError {
 pub fn sql_to_parquet(connection: &Connection, statement: &str, path: &Path) -> Result<(), QueryError> {
     let statement = statement.trim().trim_end_matches(';');
     let path = quoted(&path.display().to_string());
-    Ok(connection.execute_batch(&format!("COPY ({statement}) TO {path} (FORMAT parquet)"))?)
+    Ok(connection.execute_batch(&format!("COPY ({statement}\n) TO {path} (FORMAT parquet)"))?)
 }
 
 /// Returns a value of the engine as JSON: times in RFC 3339, UTC; what JSON has no number for as text.

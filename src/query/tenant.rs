@@ -47,7 +47,13 @@ pub fn narrow(connection: &Connection, tenant: &Tenant, others: &[&Tenant]) -> R
     let mailboxes = list(tenant.mailboxes.iter().map(|name| quoted(name)));
     let subjects = owned("coalesce(\"domain\", subject)", tenant);
     // A mail in the tenant's own mailbox may be about another tenant all the same.
-    let foreign = list(others.iter().flat_map(|other| &other.domains).map(|name| quoted(&name.to_ascii_lowercase())));
+    let foreign = list(
+        others
+            .iter()
+            .flat_map(|other| other.patterns())
+            .filter(|pattern| !pattern.below)
+            .map(|pattern| quoted(&pattern.domain)),
+    );
     let foreign = format!(
         "list_bool_or(list_transform([{foreign}]::VARCHAR[], lambda name: contains(lower(concat_ws(' ', mail_subject, mail_from, document, reason, subject_domain)), name)))"
     );

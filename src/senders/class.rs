@@ -50,6 +50,9 @@ const BROKEN: f64 = 0.10;
 const MOST: f64 = 0.5;
 /// Relays lose some signatures; a sender whose mail still aligns by DKIM alone this often relays the domain's mail.
 const SURVIVES: f64 = 0.3;
+/// Who passes the domain's mail on passes on a part of it. A host with more than this of it is taken for one of its own, unless
+/// receivers say otherwise: a policy would hit it.
+const PASSED_ON: f64 = 0.1;
 /// Receivers name a list or a forward on part of the mail only.
 const NAMED: f64 = 0.2;
 /// Unnamed failing sources of one organisation's domains that make a picture of spoofing.
@@ -122,6 +125,13 @@ pub struct Around {
     pub scattered: u64,
 }
 
+impl Around {
+    /// Returns the part of that mail that is the sender's.
+    fn share(&self, shape: &Shape) -> f64 {
+        if self.messages == 0 { 0.0 } else { shape.messages as f64 / self.messages as f64 }
+    }
+}
+
 impl Shape {
     /// Returns whether it is an unnamed source that comes and goes and of which nothing passes: a piece of a burst.
     pub fn is_scattered(&self) -> bool {
@@ -153,7 +163,7 @@ pub fn class(shape: &Shape, around: &Around) -> (Class, String) {
     if shape.approved {
         return approved(shape);
     }
-    if let Some(relayed) = relayed(shape) {
+    if let Some(relayed) = relayed(shape, around) {
         return relayed;
     }
     if shape.recognised {
@@ -178,7 +188,7 @@ fn approved(shape: &Shape) -> (Class, String) {
 }
 
 /// Forwarders and lists show the same signs whatever names them.
-fn relayed(shape: &Shape) -> Option<(Class, String)> {
+fn relayed(shape: &Shape, around: &Around) -> Option<(Class, String)> {
     let relay = matches!(shape.category.as_deref(), Some("forwarder" | "gateway" | "mailbox" | "relay"));
     // A service may sign for the domain and keep its own bounce domain: DKIM alone is its normal state.
     let may_forward = !shape.recognised || relay;
@@ -195,7 +205,8 @@ fn relayed(shape: &Shape) -> Option<(Class, String)> {
         ));
     }
     let signed = shape.own_signature_broken + shape.dkim_alone > 0;
-    if may_forward && signed && survives >= SURVIVES && shape.spf_aligned == 0 && (!shape.own || spread(shape)) {
+    let few = spread(shape) || around.share(shape) <= PASSED_ON;
+    if may_forward && signed && survives >= SURVIVES && shape.spf_aligned == 0 && few && (!shape.own || spread(shape)) {
         let text = format!("the signature survives on {}, SPF never aligns", percent(survives));
         return Some((Class::Forwarding, text));
     }
@@ -233,7 +244,7 @@ fn own(shape: &Shape) -> (Class, String) {
 fn unknown(shape: &Shape, around: &Around) -> (Class, String) {
     let another = shape.part(shape.as_another);
     let signed = shape.part(shape.signed_as_another);
-    let share = if around.messages == 0 { 0.0 } else { shape.messages as f64 / around.messages as f64 };
+    let share = around.share(shape);
     let steady = shape.span_days >= SERVICE_DAYS && shape.records >= SERVICE_RECORDS;
     // Hosts of a service carry many messages each; a botnet's carry few.
     let gathered = shape.networks <= 3 || shape.networks * 20 <= shape.records;
@@ -251,7 +262,7 @@ fn source(shape: &Shape, around: &Around) -> (Class, String) {
     if shape.own_host && shape.part(shape.failing()) > BROKEN {
         return (Class::BrokenOwn, "the same host also sends mail that SPF allows".into());
     }
-    if shape.relays && shape.own_signature_broken > 0 {
+    if shape.relays && shape.own_signature_broken > 0 && around.share(shape) <= PASSED_ON {
         return (Class::Forwarding, "the same host relays mail whose signature survives".into());
     }
     if shape.is_scattered() && around.scattered >= SCATTERED {

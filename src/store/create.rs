@@ -46,6 +46,12 @@ fn tidy(path: &Path) {
 
 /// Gives the store its name, unless another has it.
 fn publish(new: &Path, path: &Path) -> io::Result<()> {
+    // One process at a time: another may publish here and be at work already, and what lies beside is its log then. Where a folder
+    // cannot be locked, what is left of that chance stays.
+    let folder = std::fs::File::open(folder_of(path)).ok();
+    if let Some(folder) = &folder {
+        folder.lock().ok();
+    }
     if !path.exists() {
         // Of a store that was here before and was removed without them: the new one must not be mended with these.
         for left in ["wal", "wal.checkpoint", "undo"] {

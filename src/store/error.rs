@@ -76,6 +76,22 @@ pub enum StoreError {
         /// What the system says.
         text: String,
     },
+    /// The file is not the one that the run began with, or not as the run left it.
+    #[error(
+        "the store {path} was removed or replaced while dmarcase was at work on it: nothing since the last commit was stored; run the command again"
+    )]
+    Replaced {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Another import of delivery logs has begun.
+    #[error(
+        "another delivery import has begun on the store {path}: nothing since the last commit was stored; import these files again when it has ended, what is stored is recognised"
+    )]
+    Overtaken {
+        /// The store.
+        path: PathBuf,
+    },
     /// The file is damaged: the engine's checksums say so.
     #[error(
         "the store {path} is damaged: {text}; keep the file aside, and import or fetch the same mail into a new store: each report is stored once"

@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 use duckdb::arrow::array::UInt32Array;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::columns::key_of;
 use super::{Columns, Found, ReadItem};
@@ -53,20 +53,30 @@ pub(super) struct Prior {
 
 /// Returns what the ledger says of each of the batch's items, from the same origin, by its place in the batch.
 pub(super) fn entries(connection: &Connection, items: &[ReadItem]) -> duckdb::Result<FxHashMap<usize, Vec<Prior>>> {
+    // One for all that have the same bytes: of many of those each would else meet the rows of every other.
+    let mut hashes: FxHashSet<u128> = FxHashSet::default();
+    let one: Vec<(u32, u128)> = (0..)
+        .zip(items.iter().map(|item| item.content_hash))
+        .filter(|(_, content_hash)| hashes.insert(*content_hash))
+        .collect();
+    let mut places: FxHashMap<(u128, &Origin), usize> = FxHashMap::default();
+    for (at, item) in items.iter().enumerate() {
+        places.entry((item.content_hash, &item.origin)).or_insert(at);
+    }
     let mut columns = Columns::new();
     columns
-        .push("item", UInt32Array::from_iter_values((0..).take(items.len())))
-        .keys("content_hash", items.iter().map(|item| Some(item.content_hash)));
+        .push("item", UInt32Array::from_iter_values(one.iter().map(|(at, _)| *at)))
+        .keys("content_hash", one.iter().map(|(_, content_hash)| Some(*content_hash)));
     columns.replace(connection, "batch_item")?;
     let mut statement = connection.prepare_cached(ENTRIES)?;
     let mut rows = statement.query([])?;
     let mut prior: FxHashMap<usize, Vec<Prior>> = FxHashMap::default();
     while let Some(row) = rows.next()? {
-        let at = row.get::<_, u32>(0)? as usize;
+        let Some(item) = items.get(row.get::<_, u32>(0)? as usize) else { continue };
         let origin = origin_of(row, 4)?;
-        if items.get(at).is_some_and(|item| item.origin == origin) {
+        if let Some(at) = places.get(&(item.content_hash, &origin)) {
             let known = Prior { entry_no: row.get(1)?, document: row.get(2)?, outcome: row.get(3)? };
-            prior.entry(at).or_default().push(known);
+            prior.entry(*at).or_default().push(known);
         }
     }
     Ok(prior)

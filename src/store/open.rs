@@ -38,9 +38,6 @@ const DIRECT: &str = "256KB";
 /// A size that no log reaches.
 const NEVER: &str = "1TB";
 
-/// Longest time to wait for another part of this process: longer than any commit.
-const OWN_TURN: Duration = Duration::from_secs(60);
-
 /// What the engine says where another process has the file.
 const BUSY: &str = "Could not set lock on file";
 
@@ -58,9 +55,8 @@ impl Store {
             (false, Access::Write) => create(path)?,
         }
         let started = Instant::now();
-        // Other parts of this process end soon; `wait` is about other processes.
-        let Some(turn) = Turn::take(path, access, wait.limit().max(OWN_TURN)) else {
-            let holder = "this very process".to_owned();
+        let Some(turn) = Turn::take(path, access, || wait.left_for_own(started)) else {
+            let holder = "another part of this process".to_owned();
             return Err(StoreError::Locked { path: path.to_owned(), holder, waited: started.elapsed() });
         };
         let connection = connect(path, access, &wait)?;

@@ -1,5 +1,5 @@
 //! Turns on a store within this process. The engine's file lock holds between processes only: a second handle in the same
-//! process would pass it, and closing that handle would drop the first one's lock.
+//! process would pass it, and closing that handle would drop the first one's lock, a reader's too. So one has it at a time.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,7 @@ const AWAY: Duration = Duration::from_millis(300);
 /// Who has a store open in this process.
 #[derive(Default)]
 struct Holders {
-    readers: usize,
-    writer: bool,
+    taken: bool,
     /// When the last writer ended.
     freed: Option<Instant>,
     /// Since when writers have followed each other without leaving it for [`AWAY`].
@@ -34,12 +33,8 @@ impl Holders {
     }
 
     fn take(&mut self, access: Access) {
-        if access == Access::Read {
-            self.readers += 1;
-            return;
-        }
-        self.writer = true;
-        if self.freed.is_none_or(|freed| freed.elapsed() >= AWAY) {
+        self.taken = true;
+        if access == Access::Write && self.freed.is_none_or(|freed| freed.elapsed() >= AWAY) {
             self.busy = Some(Instant::now());
         }
     }
@@ -56,26 +51,26 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn, at most `wait`: readers share, a writer is alone. However busy the writers of this process are, whoever
-    /// waits in another one gets a turn now and then.
-    pub(super) fn take(path: &Path, access: Access, wait: Duration) -> Option<Self> {
+    /// Waits for the turn. However busy the writers of this process are, whoever waits in another one gets a turn now and then.
+    /// `left` says how much longer to wait.
+    pub(super) fn take(path: &Path, access: Access, left: impl Fn() -> Duration) -> Option<Self> {
         let path = full(path);
-        let end = Instant::now() + wait;
         let mut all = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let holders = all.get_or_insert_default().entry(path.clone()).or_default();
-            let free = !holders.writer && (access == Access::Read || holders.readers == 0);
+            let free = !holders.taken;
             let rest = holders.rest(access);
             if free && rest.is_zero() {
                 holders.take(access);
                 return Some(Self { path, access });
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = left();
             if left.is_zero() {
                 return None;
             }
-            let pause = if free { rest.min(left) } else { left };
-            all = FREED.wait_timeout(all, pause).unwrap_or_else(PoisonError::into_inner).0;
+            // Woken at the latest to see whether the program shall stop.
+            let pause = if free { rest } else { Duration::from_secs(1) };
+            all = FREED.wait_timeout(all, pause.min(left)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -86,9 +81,9 @@ impl Drop for Turn {
         if let Some(map) = all.as_mut()
             && let Some(holders) = map.get_mut(&self.path)
         {
-            match self.access {
-                Access::Read => holders.readers = holders.readers.saturating_sub(1),
-                Access::Write => (holders.writer, holders.freed) = (false, Some(Instant::now())),
+            holders.taken = false;
+            if self.access == Access::Write {
+                holders.freed = Some(Instant::now());
             }
         }
         FREED.notify_all();
@@ -109,19 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_writer_is_alone_and_readers_share() {
+    fn one_has_it_at_a_time() {
         let path = Path::new("turn-test.duckdb");
-        let soon = Duration::from_millis(20);
-        let first = Turn::take(path, Access::Read, soon);
-        let second = Turn::take(path, Access::Read, soon);
-        assert!(first.is_some() && second.is_some());
-        assert!(Turn::take(path, Access::Write, soon).is_none());
-        drop((first, second));
-        let writer = Turn::take(path, Access::Write, soon);
-        assert!(writer.is_some());
-        assert!(Turn::take(path, Access::Read, soon).is_none());
-        assert!(Turn::take(Path::new("other.duckdb"), Access::Write, soon).is_some());
-        drop(writer);
-        assert!(Turn::take(path, Access::Write, soon).is_some());
+        let take = |path, access| Turn::take(path, access, || Duration::ZERO);
+        for first in [Access::Read, Access::Write] {
+            let holder = take(path, first);
+            assert!(holder.is_some());
+            for second in [Access::Read, Access::Write] {
+                assert!(take(path, second).is_none(), "{first:?}, {second:?}");
+            }
+            assert!(take(Path::new("other.duckdb"), Access::Write).is_some());
+            drop(holder);
+        }
+        assert!(take(path, Access::Write).is_some());
     }
 }

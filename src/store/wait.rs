@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Longest wait once the program shall stop: what is read already is still worth a commit, but not a service manager's patience.
 const LAST: Duration = Duration::from_secs(10);
 
+/// Longest time to wait for another part of this process: longer than any commit.
+const OWN_TURN: Duration = Duration::from_secs(60);
+
 /// How long to wait for a store that another process has.
 #[derive(Clone, Debug, Default)]
 pub struct Wait {
@@ -33,8 +36,8 @@ impl Wait {
         limit.saturating_sub(since.elapsed())
     }
 
-    /// The limit, when nothing stops it.
-    pub(super) const fn limit(&self) -> Duration {
-        self.limit
+    /// Returns how much longer to wait for another part of this process, which ends sooner than other processes may.
+    pub(super) fn left_for_own(&self, since: Instant) -> Duration {
+        Self { limit: self.limit.max(OWN_TURN), stop: self.stop.clone() }.left(since)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use duckdb::{Connection, params};
 
 use super::dimensions::Dimensions;
@@ -11,7 +12,7 @@ use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
 use super::open::WRITE_MEMORY;
 use super::records::Rows;
-use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError, Wait};
+use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError, Wait, is_there};
 use crate::fetch::{Content, Origin};
 
 /// Writes one run. It holds the store only from the first batch of a transaction to its commit, so that readers get
@@ -22,6 +23,8 @@ pub struct Writer {
     wait: Wait,
     dimensions: Dimensions,
     run_no: u32,
+    /// When it began, microseconds: what tells the store from another that was put in its place.
+    started: i64,
     /// What is committed.
     counts: Counts,
     open: Option<Transaction>,
@@ -76,14 +79,15 @@ impl Writer {
         let run_no: u32 = connection
             .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))
             .map_err(StoreError::query(doing))?;
+        let started = Utc::now().timestamp_micros();
         connection
             .execute(
-                "INSERT INTO run (run_no, command, version, started_at) VALUES (?, ?, ?, current_timestamp)",
-                params![run_no, command, env!("CARGO_PKG_VERSION")],
+                "INSERT INTO run (run_no, command, version, started_at) VALUES (?, ?, ?, make_timestamp(?)::TIMESTAMPTZ)",
+                params![run_no, command, env!("CARGO_PKG_VERSION"), started],
             )
             .map_err(|error| unwritten(path, &error))?;
         let (path, dimensions) = (path.to_owned(), Dimensions::default());
-        Ok(Self { path, wait, dimensions, run_no, counts: Counts::default(), open: None, store: Some(store) })
+        Ok(Self { path, wait, dimensions, run_no, started, counts: Counts::default(), open: None, store: Some(store) })
     }
 
     /// Returns what the run has committed so far.
@@ -149,7 +153,7 @@ impl Writer {
     fn begin_transaction(&mut self) -> Result<Transaction, StoreError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => Store::open(&self.path, Access::Write, self.wait.clone())?,
+            None => self.again()?,
         };
         let since = Instant::now();
         let connection = store.connection();
@@ -166,6 +170,25 @@ impl Writer {
         Ok(Transaction { store, since, counts: self.counts, told: Vec::new(), report_no, entry_no })
     }
 
+    /// Opens the store again. It must be as the last commit of this run left it: the numbers of texts that this writer knows mean
+    /// other texts in another store, a backup of this one too.
+    fn again(&self) -> Result<Store, StoreError> {
+        let replaced = || StoreError::Replaced { path: self.path.clone() };
+        if !is_there(&self.path)? {
+            return Err(replaced());
+        }
+        let store = Store::open(&self.path, Access::Write, self.wait.clone())?;
+        let ours: u64 = store
+            .connection()
+            .query_row(
+                "SELECT count(*) FROM run WHERE run_no = ? AND epoch_us(started_at) = ? AND coalesce(items, 0) = ?",
+                params![self.run_no, self.started, self.counts.items],
+                |row| row.get(0),
+            )
+            .map_err(StoreError::query("looking for the run"))?;
+        if ours == 1 { Ok(store) } else { Err(replaced()) }
+    }
+
     /// Ends the run: its counts and its error, if it had one. Returns the store, still open for writing, for what must
     /// be done after a run.
     ///
@@ -174,7 +197,7 @@ impl Writer {
     pub fn end(self, error: Option<&str>) -> Result<(Counts, Store), StoreError> {
         let store = match self.store {
             Some(store) => store,
-            None => Store::open(&self.path, Access::Write, self.wait.clone())?,
+            None => self.again()?,
         };
         // The batches are in. One thread stays enough for what follows, and starting another costs more than it saves.
         let free = store.connection().execute_batch(&format!("SET memory_limit = '{WRITE_MEMORY}'"));

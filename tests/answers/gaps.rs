@@ -317,6 +317,74 @@ fn every_gap_explains_itself_with_sql_that_runs() {
         }
     }
     let output = plant.run(&["gaps", "--explain", "G99"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("authenticated-but-unaligned"));
+}
+
+/// The newest report of each reporter has a vote, whatever its file is named and when it came; of as many votes the newest counts.
+#[test]
+fn the_newest_report_of_each_reporter_says_the_policy() {
+    let records = [aligned(DOMAIN, "192.0.2.1", 10)];
+    for reversed in [false, true] {
+        let mut plant = Plant::new();
+        let mut days = vec![(2, "<p>reject</p>"), (1, "<p>none</p>")];
+        if reversed {
+            days.reverse();
+        }
+        for (before, policy) in days {
+            plant.report("Alpha", DOMAIN, &days_before(before), policy, &records);
+        }
+        let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+        assert!(answer["rows"].as_array().unwrap().iter().any(|row| row["gap"] == "G01"), "{answer:#}");
+        let latest = plant.json(&["sql", "SELECT p, reporters FROM policy_latest"]);
+        assert_eq!((&latest[0]["p"], &latest[0]["reporters"]), (&"none".into(), &1.into()));
+    }
+}
+
+/// One report with a date in the future does not speak for the domain.
+#[test]
+fn a_report_from_the_future_says_no_policy() {
+    let mut plant = Plant::new();
+    let records = [aligned(DOMAIN, "192.0.2.1", 10)];
+    for before in 1..=5 {
+        plant.report("Alpha", DOMAIN, &days_before(before), STRICT, &records);
+    }
+    plant.report("Bravo", DOMAIN, "2199-01-01", "<p>none</p>", &records);
+    let answer = plant.import().json(&["gaps"]);
+    assert!(!answer["rows"].as_array().unwrap().iter().any(|row| row["gap"] == "G01"), "{answer:#}");
+}
+
+/// A tag that most reporters' schema knows and their reports do not have is not there, whatever one reporter says.
+#[test]
+fn one_reporter_does_not_make_a_test_mode() {
+    let testing = "<adkim>r</adkim><aspf>r</aspf><p>reject</p><sp>reject</sp><testing>y</testing>";
+    let quiet = "<adkim>r</adkim><aspf>r</aspf><p>reject</p><sp>reject</sp>";
+    let with = |yes: u64| {
+        let mut plant = Plant::new();
+        for reporter in 0..5 {
+            let policy = if reporter < yes { testing } else { quiet };
+            let records = [aligned(DOMAIN, "192.0.2.1", 10)];
+            plant.report_9990(&format!("Reporter {reporter}"), DOMAIN, &days_before(1), policy, &records);
+        }
+        let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+        let rows = answer["rows"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["gap"] == "G05").map(|row| row["evidence"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(with(1), None);
+    assert!(with(4).unwrap().ends_with("in the newest reports of 4 reporters"));
+}
+
+/// A report of later that covers a subdomain changes nothing about the day that is asked about.
+#[test]
+fn g12_is_judged_by_what_was_known_then() {
+    let mut plant = Plant::new();
+    let of_sub = Record { header_from: format!("sub.{DOMAIN}"), ..aligned(DOMAIN, "192.0.2.1", 10) };
+    plant.report("Alpha", DOMAIN, "2026-06-01", "<p>reject</p><sp>none</sp>", &[of_sub]);
+    plant.report("Alpha", &format!("sub.{DOMAIN}"), "2026-06-20", STRICT, &[aligned(DOMAIN, "192.0.2.1", 10)]);
+    plant.import();
+    let has = |as_of: &str| {
+        let answer = plant.json(&["gaps", "--as-of", as_of]);
+        answer["rows"].as_array().unwrap().iter().any(|row| row["gap"] == "G12")
+    };
+    assert_eq!((has("2026-06-03"), has("2026-06-25")), (true, false));
 }

@@ -98,6 +98,24 @@ impl Plant {
         self.report_with(reporter, domain, day, policy, "", records)
     }
 
+    /// Plants a report of one UTC day by RFC 9990.
+    pub fn report_9990(
+        &mut self,
+        reporter: &str,
+        domain: &str,
+        day: &str,
+        policy: &str,
+        records: &[Record],
+    ) -> &mut Self {
+        let number = self.reports + 1;
+        self.report(reporter, domain, day, policy, records);
+        let path = self.folder.path().join(format!("reports/{number:05}.xml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replace("<feedback>", "<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\">"))
+            .unwrap();
+        self
+    }
+
     /// Plants a report with more metadata.
     pub fn report_with(
         &mut self,

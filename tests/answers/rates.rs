@@ -17,3 +17,37 @@ fn a_reporter_is_one_however_it_spells_itself() {
     assert_eq!(row(0), (&"Alpha Mail".into(), &2.into(), &200.into(), &180.into()));
     assert_eq!(row(1), (&"Bravo".into(), &1.into(), &90.into(), &90.into()));
 }
+
+/// What is not all is never 100%, and what is not nothing never 0%, in any form.
+#[test]
+fn a_rate_is_not_rounded_to_all_or_nothing() {
+    for (pass, fail, rate, shown) in [(9_999_999, 1, 0.999_999, "99.99%"), (1, 9_999_999, 0.000_001, "<0.01%")] {
+        let mut plant = Plant::new();
+        let records = [aligned("own.example", "192.0.2.1", pass), spoofed("own.example", "203.0.113.9", fail)];
+        plant.report("Alpha", "own.example", "2026-06-01", STRICT, &records);
+        plant.import();
+        assert_eq!(plant.json(&["rates", "--as-of", AS_OF])["total"]["pass_rate"], rate);
+        assert!(plant.text(&["rates", "--as-of", AS_OF]).contains(shown));
+    }
+}
+
+/// A report without dates is part of all that the store holds, on whatever day it is asked about.
+#[test]
+fn an_undated_report_counts_where_no_period_is_asked_for() {
+    let mut plant = Plant::new();
+    let records = [aligned("own.example", "192.0.2.1", 5)];
+    plant.report("Alpha", "own.example", "2026-06-01", STRICT, &records);
+    plant.report("Alpha", "own.example", "2026-06-09", STRICT, &records);
+    let reports = plant.folder.path().join("reports");
+    let first = std::fs::read_dir(&reports).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(first).unwrap();
+    let from = text.find("<date_range>").unwrap();
+    let to = text.find("</date_range>").unwrap();
+    let undated = format!("{}<date_range><begin>x</begin><end>y</end>{}", &text[..from], &text[to..]);
+    std::fs::write(reports.join("undated.xml"), undated.replace("<report_id>", "<report_id>u")).unwrap();
+    plant.json(&["import", reports.to_str().unwrap()]);
+    let messages = |args: &[&str]| plant.json(&[&["rates"], args].concat())["total"]["messages"].as_u64().unwrap();
+    assert_eq!(messages(&["--as-of", "2026-06-30"]), 15);
+    assert_eq!(messages(&["--as-of", "2026-06-05"]), 10);
+    assert_eq!(messages(&["--as-of", "2026-06-05", "--since", "7d"]), 5);
+}

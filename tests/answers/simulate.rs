@@ -210,3 +210,30 @@ fn the_story_is_not_ready_and_says_for_whom() {
         assert!(line.chars().count() <= 100, "{line}");
     }
 }
+
+/// One host that sends all of a domain's mail, part of it with a broken signature, is no forwarder of it: the policy would hit own mail.
+#[test]
+fn a_host_of_most_of_the_mail_is_no_forwarder() {
+    for (whole, broken) in [(700, 300), (0, 1000)] {
+        let mut plant = Plant::new();
+        for day in 1..=28 {
+            let unaligned = Record {
+                spf: "fail",
+                mail_from: ("bounce.test".into(), "fail"),
+                ..aligned(DOMAIN, "192.0.2.1", whole)
+            };
+            let failed = Record {
+                dkim: "fail",
+                signatures: vec![(DOMAIN.into(), "s1", "fail")],
+                count: broken,
+                ..unaligned.clone()
+            };
+            let records: Vec<Record> = [unaligned, failed].into_iter().filter(|record| record.count > 0).collect();
+            plant.report("Alpha", DOMAIN, &days_before(day), "<p>none</p>", &records);
+        }
+        plant.import();
+        let answer = simulate(&plant, &["--p", "reject"]);
+        assert_eq!(answer["domains"][0]["ready"], false, "{answer:#}");
+        assert_eq!(answer["domains"][0]["newly_rejected"], 28 * broken);
+    }
+}

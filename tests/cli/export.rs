@@ -30,3 +30,33 @@ fn an_export_is_narrowed_and_partitioned() {
         std::fs::read_dir(world.path("parts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(folders, ["policy_domain=northwind-parked.example"]);
 }
+
+/// `--force` replaces what an export made, and nothing else: whatever the path looks like, no file of somebody else goes.
+#[test]
+fn force_replaces_only_what_an_export_made() {
+    let world = World::new();
+    world.import(&samples().join("rua"));
+    let parts = ["--partition-by", "policy_domain"];
+    let run = |args: &[&str]| world.run(&[&["export"], args].concat());
+    assert!(run(&[&["new/"][..], &parts].concat()).status.success(), "a slash at the end is none");
+    assert!(run(&[&["new/", "--force"][..], &parts].concat()).status.success());
+    assert!(world.path("new/policy_domain=northwind.example").is_dir());
+    std::fs::create_dir_all(world.path("mine/sub")).unwrap();
+    std::fs::write(world.path("mine/letter.txt"), "dear").unwrap();
+    for args in [
+        &[&["mine", "--force"][..], &parts].concat()[..],
+        &[&["mine/", "--force"][..], &parts].concat(),
+        &["mine.parquet", "--force"],
+    ] {
+        std::fs::create_dir_all(world.path("mine.parquet")).unwrap();
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("another path"), "{output:?}");
+    }
+    let here = world.command(&["export", ".", "--force", "--partition-by", "policy_domain"]);
+    let mut here = here;
+    assert_eq!(here.current_dir(world.path("mine")).output().unwrap().status.code(), Some(2));
+    assert_eq!(std::fs::read_to_string(world.path("mine/letter.txt")).unwrap(), "dear");
+    assert!(world.path("mine/sub").is_dir() && world.path("mine.parquet").is_dir());
+    assert_eq!(run(&[&["x.csv"][..], &parts].concat()).status.code(), Some(2));
+}

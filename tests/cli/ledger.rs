@@ -47,6 +47,34 @@ fn limited(world: &World, limits: &str, args: &[&str]) {
     world.json(&[&["--config", "limits.toml"], args].concat());
 }
 
+/// A report that claims more mail than there is in the world would make every sum of the store run over.
+#[test]
+fn a_report_of_more_mail_than_there_is_breaks_no_sum() {
+    let world = World::new();
+    let record = |count: u64| {
+        format!(
+            "<record><row><source_ip>192.0.2.1</source_ip><count>{count}</count><policy_evaluated><disposition>none</disposition>\
+             <dkim>fail</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>a.example</header_from></identifiers>\
+             <auth_results><spf><domain>a.example</domain><result>fail</result></spf></auth_results></record>"
+        )
+    };
+    let report = |id: &str, records: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><feedback><report_metadata><org_name>R</org_name><email>d@r.example</email><report_id>{id}</report_id>\
+             <date_range><begin>1709251200</begin><end>1709337599</end></date_range></report_metadata><policy_published>\
+             <domain>a.example</domain><p>none</p></policy_published>{records}</feedback>"
+        )
+    };
+    let most = 1_000_000_000_000;
+    std::fs::create_dir(world.path("in")).unwrap();
+    std::fs::write(world.path("in/most.xml"), report("most", &record(most))).unwrap();
+    std::fs::write(world.path("in/more.xml"), report("more", &format!("{}{}", record(most), record(1)))).unwrap();
+    let answer = world.json(&["import", "in"]);
+    assert_eq!((&answer["reports_stored"], &answer["rejected"]), (&1.into(), &1.into()));
+    assert_eq!(world.json(&["rates"])["total"]["messages"], most);
+    assert_eq!(world.number("SELECT count(*) FROM ledger WHERE code = 'messages'"), 1);
+}
+
 #[test]
 fn bytes_are_kept_in_the_commit_that_takes_others_away() {
     let world = World::new();

@@ -247,6 +247,26 @@ fn what_is_the_others_is_not_there() {
     assert!(told(&unknown).contains("there are alpha, bravo"));
 }
 
+/// However a tenant writes its domains, a mail about one of them in another's mailbox is not shown there.
+#[test]
+fn a_mail_about_another_tenant_is_not_shown_however_it_writes_its_domains() {
+    let tenants = Tenants::new();
+    let text = config().replace("domains = ['bravo.example']", "domains = ['*.Bravo.example']");
+    std::fs::write(tenants.world.path("dmarcase.toml"), text).unwrap();
+    let store = duckdb::Connection::open(tenants.world.db()).unwrap();
+    store
+        .execute_batch(
+            "INSERT INTO ledger (entry_no, run_no, account, folder, uid_validity, uid, size, mail_subject, outcome)
+             VALUES (9001, 1, 'alpha-rua', 'INBOX', 1, 9, 1, 'Report domain: BRAVO.example', 'rejected')",
+        )
+        .unwrap();
+    drop(store);
+    let output = tenants.run("alpha", "json", &["status", "--rejected"]);
+    assert!(output.status.success());
+    let outcomes: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!outcomes.to_string().to_lowercase().contains("bravo"), "{outcomes:#}");
+}
+
 /// An approval of one tenant does not reach mail of another, even where both send from one address.
 #[test]
 fn a_shared_address_is_approved_for_its_tenant_alone() {

@@ -96,6 +96,21 @@ fn what_was_left_is_done_at_the_next_poll() {
     assert_eq!(server.uids("INBOX"), [2]);
 }
 
+/// Where the server does not say what was left, what is new is fetched all the same, and that is told.
+#[test]
+fn what_is_new_is_fetched_where_nothing_is_known_of_the_old() {
+    let server = FaultServer::start(2, &[]);
+    let store = store();
+    let config = config(&server, "after_other = \"move:Other\"");
+    store.poll(&config);
+    server.state.lock().unwrap().plays.push(Play::NoUndeleted);
+    let arrived = (crate::fault_server::mail(9), Vec::new());
+    server.state.lock().unwrap().folders.get_mut("INBOX").unwrap().insert(9, arrived);
+    let poll = store.poll(&config);
+    assert_eq!(poll.folders[0].fetched, 1, "{poll:?}");
+    assert!(poll.folders[0].errors[0].contains("UID SEARCH"), "{poll:?}");
+}
+
 #[test]
 fn a_read_only_folder_is_told_and_read_all_the_same() {
     let server = FaultServer::start(2, &[Play::ReadOnly]);

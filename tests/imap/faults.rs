@@ -54,6 +54,8 @@ fn a_refused_login_names_the_user_and_never_the_secret() {
     let told = only(&errors);
     assert!(told.starts_with("mailbox `rua`: the server refuses the login of `dmarc`"), "{told}");
     assert!(!told.contains("wrong-secret"), "{told}");
+    // Nor the form in which it was sent, which the server says back: base64 of it (RFC 4616).
+    assert!(!told.contains("AGRtYXJjAHdyb25nLXNlY3JldA"), "{told}");
     assert_eq!(server.state.lock().unwrap().logins, 1, "a second try could lock the account");
 }
 
@@ -135,6 +137,30 @@ fn a_mail_without_a_size_does_not_block_its_folder() {
         store.poll(&config(&server, ""));
         assert_eq!(store.kept(3), Kept::Bytes(mail(3)), "{play:?}");
     }
+}
+
+/// Without SEARCH nobody says whether the sizes named every message: nothing is passed over.
+#[test]
+fn the_position_stays_where_the_survey_is_refused() {
+    let server = FaultServer::start(4, &[Play::NoSearch, Play::OmitSize(2)]);
+    let store = Store::default();
+    let poll = store.poll(&config(&server, ""));
+    assert!(poll.failed() && poll.folders[0].errors[0].contains("UID SEARCH"), "{poll:?}");
+    assert_eq!((store.uids(), store.last_uid()), (Vec::new(), 0));
+    server.behave();
+    store.poll(&config(&server, ""));
+    assert_eq!((store.uids(), store.last_uid()), (vec![1, 2, 3, 4], 4));
+}
+
+/// Many mails that are gone by the time they are fetched cost one question, not one each.
+#[test]
+fn mails_that_vanish_together_cost_one_question() {
+    let vanished: Vec<Play> = (1..=300).map(Play::Vanished).collect();
+    let server = FaultServer::start(302, &vanished);
+    let store = Store::default();
+    let poll = store.poll(&config(&server, ""));
+    assert_eq!((store.uids(), store.last_uid(), poll.failed()), (vec![301, 302], 302, false), "{poll:?}");
+    assert!(server.commands("UID").len() < 10, "{:?}", server.commands("UID"));
 }
 
 /// Sizes of all, and one that is left out of them without a word: it is there, and is read.

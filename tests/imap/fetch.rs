@@ -170,8 +170,9 @@ fn config_check_warns_of_targets_outside_the_one_root() {
 #[test]
 fn folders_with_quotes_and_backslashes_are_polled() {
     let Some(server) = Dovecot::start() else { return };
-    let world = World::new(&server.mailbox("folders = [\"*\"]"));
+    let world = World::new(&server.mailbox("folders = [\"inbox\", \"Old [2024]\", \"*\"]"));
     server.deliver("INBOX", [OTHER]);
+    server.deliver("Old [2024]", [OTHER]);
     server.deliver("we\"ird", [OTHER]);
     server.deliver("back\\slash", [BROKEN]);
     let folders = world.json(&["fetch"])["mailboxes"][0]["folders"].clone();
@@ -182,7 +183,7 @@ fn folders_with_quotes_and_backslashes_are_polled() {
         .map(|folder| (folder["folder"].as_str().unwrap(), folder["fetched"].as_u64().unwrap()))
         .collect();
     seen.sort_unstable();
-    assert_eq!(seen, [("INBOX", 1), ("back\\slash", 1), ("we\"ird", 1)]);
+    assert_eq!(seen, [("Old [2024]", 1), ("back\\slash", 1), ("inbox", 1), ("we\"ird", 1)]);
 }
 
 /// A monitor's mail says which mailbox it is about.

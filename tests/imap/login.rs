@@ -133,6 +133,28 @@ fn a_renewed_refresh_token_takes_the_old_ones_place() {
     assert!(endpoint.asked.lock().unwrap()[1].contains("refresh_token=r-new"));
 }
 
+/// A file beside the token's that differs in its ending only belongs to somebody else.
+#[test]
+fn a_renewed_refresh_token_touches_no_other_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("oauth.work");
+    std::fs::write(&file, "r-old\n").unwrap();
+    std::fs::write(folder.path().join("oauth.new"), "somebody's").unwrap();
+    let server = FaultServer::start(1, &[Play::Token("tok-rt".to_owned())]);
+    // A life that no clock holds is one like any other.
+    let endpoint = endpoint(&[
+        "200 {\"access_token\":\"tok-rt\",\"expires_in\":18446744073709551615,\"refresh_token\":\"r-new\"}",
+    ]);
+    let oauth2 = format!(
+        "flow = \"refresh-token\"\ntoken_url = \"http://127.0.0.1:{}/token\"\nclient_id = \"app\"\nrefresh_token_file = {file:?}",
+        endpoint.port
+    );
+    assert_eq!(Store::default().poll(&mailbox(&section(&server, &oauth2))).error, None);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "r-new");
+    assert_eq!(std::fs::read_to_string(folder.path().join("oauth.new")).unwrap(), "somebody's");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
 #[test]
 fn what_an_endpoint_refuses_is_told_without_secrets() {
     let server = FaultServer::start(1, &[Play::Token("tok".to_owned())]);

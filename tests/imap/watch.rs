@@ -185,6 +185,26 @@ fn a_service_ends_beside_a_locked_store() {
     assert!(began.elapsed() < Duration::from_secs(15));
 }
 
+/// A server that keeps talking and never comes to an end does not keep the service from its own.
+#[test]
+fn a_service_ends_beside_a_server_that_never_does() {
+    let server = FaultServer::start(3, &[Play::Chatter]);
+    let world = World::new(&format!(
+        "[[mailbox]]\nname = \"rua\"\nhost = \"localhost\"\nport = {}\ntls = \"none\"\nuser = \"dmarc\"\n\
+         password_env = \"TEST_PASSWORD\"\n",
+        server.port
+    ));
+    let service = Service::start(&world);
+    let end = Instant::now() + Duration::from_secs(10);
+    while server.commands("UID SEARCH").is_empty() {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let began = Instant::now();
+    service.end();
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
 #[test]
 fn a_server_that_goes_away_is_waited_for() {
     let Some(mut server) = Dovecot::start() else { return };

@@ -183,7 +183,7 @@ prop_compose! {
         metadata in metadata(),
         policy in policy(),
         results in vec(results(), 1..5),
-        records in vec((address(), 0_u64..=1_000_000_000_000, any::<prop::sample::Index>()), 1..20),
+        records in vec((address(), 0_u64..=50_000_000_000, any::<prop::sample::Index>()), 1..20),
     ) -> Report {
         let mut report = Report {
             metadata,

@@ -34,6 +34,12 @@ pub(crate) enum Play {
     OmitSize(u32),
     /// It closes when it is asked for the size of this message.
     CloseAtSize(u32),
+    /// It answers a SEARCH with small talk for ever.
+    Chatter,
+    /// SEARCH is refused.
+    NoSearch,
+    /// SEARCH for what is not deleted is refused.
+    NoUndeleted,
     /// OK, but without this message, which is there.
     Omit(u32),
     /// This message is listed, and gone when it is fetched.
@@ -227,8 +233,9 @@ impl Session {
                 }
                 if self.plays(&Play::RefuseLogin) {
                     // Some servers say back what they were sent.
-                    return self
-                        .say(&format!("{tag} NO [AUTHENTICATIONFAILED] no such user or password wrong-secret\r\n"));
+                    return self.say(&format!(
+                        "{tag} NO [AUTHENTICATIONFAILED] no such user or password wrong-secret in {command}\r\n"
+                    ));
                 }
                 self.say(&format!("{tag} OK logged in\r\n"))
             }
@@ -281,6 +288,16 @@ impl Session {
         let words: Vec<&str> = command.split(' ').collect();
         let set = words.get(2).copied().unwrap_or_default();
         match words[1] {
+            "SEARCH" if self.plays(&Play::Chatter) => {
+                while self.say("* OK still here\r\n") {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                false
+            }
+            "SEARCH" if command.contains("UNDELETED") && self.plays(&Play::NoUndeleted) => {
+                self.say(&format!("{tag} NO not now\r\n"))
+            }
+            "SEARCH" if self.plays(&Play::NoSearch) => self.say(&format!("{tag} NO not now\r\n")),
             "SEARCH" => {
                 let selected = self.select(words[3]);
                 let state = self.state.lock().unwrap();

@@ -3,4 +3,4 @@ FROM record_full
 GROUP BY policy_domain, header_from, source_ip
 HAVING coalesce(sum(messages) FILTER (WHERE spf_aligned), 0) > 0
    AND coalesce(sum(messages) FILTER (WHERE dkim_aligned), 0) = 0
-ORDER BY messages DESC;
+ORDER BY messages DESC, 1, 2, 3;

@@ -81,6 +81,19 @@ fn appendix(sections: &mut [Section]) -> Option<Section> {
     (number > 0).then_some(appendix)
 }
 
+/// The command that answers about the reports of the case: its domain, its days, and the day that it counts as today.
+fn about_reports(command: &str, case: &Case) -> String {
+    let mut text = format!("dmarcase {command} --domain {0} --domain '*.{0}'", case.request.domain);
+    for (flag, day) in
+        [("since", case.period.reports_since), ("until", case.period.reports_until), ("as-of", Some(case.method.as_of))]
+    {
+        if let Some(day) = day {
+            text.push_str(&format!(" --{flag} {day}"));
+        }
+    }
+    text
+}
+
 /// How to run a statement: the command where it is short, else the statement alone.
 fn sql(statement: &str) -> String {
     if statement.chars().count() > INLINE {

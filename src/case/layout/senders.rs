@@ -2,6 +2,7 @@
 
 use super::super::document::{Block, Chart, Section};
 use super::super::types::{Case, StreamRow, VolumeRow};
+use super::about_reports;
 use crate::words::{count, percent};
 
 pub(super) fn senders(case: &Case) -> Section {
@@ -35,7 +36,7 @@ pub(super) fn senders(case: &Case) -> Section {
                 })
                 .collect(),
         );
-        section.reproduce(format!("dmarcase senders --domain {0} --domain '*.{0}'", case.request.domain));
+        section.reproduce(about_reports("senders", case));
     }
     if !part.volume.is_empty() {
         volume(&mut section, &part.volume);

@@ -2,6 +2,7 @@
 
 use super::super::document::Section;
 use super::super::types::Case;
+use super::about_reports;
 
 pub(super) fn weak_points(case: &Case) -> Section {
     let mut section = Section::new("8. Weak points");
@@ -25,6 +26,6 @@ pub(super) fn weak_points(case: &Case) -> Section {
             })
             .collect(),
     );
-    section.reproduce(format!("dmarcase gaps --domain {0} --domain '*.{0}'", case.request.domain));
+    section.reproduce(about_reports("gaps", case));
     section
 }

@@ -1,5 +1,6 @@
 //! Threads that wait for mail by IDLE, each on a connection of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use crate::fetch::imap::{Idler, Pulse, Tokens, Woke};
 use crate::watch::{OPERATOR_WAIT, waits};
 
 /// A connection that was up for this long and is lost is an ordinary loss: the waits begin anew.
-const UP: Duration = Duration::from_secs(600);
+const UP: Duration = Duration::from_secs(60);
 
 /// The threads, and what they say.
 pub(super) struct Idlers {
@@ -47,9 +48,15 @@ fn idle(mailbox: &MailboxConfig, tokens: &Tokens, wake: &Sender<String>, stop: &
     let mut failures = waits();
     while !stop.load(Ordering::Relaxed) {
         let began = Instant::now();
-        let ended = idler.watch(|| {
-            let _ = wake.send(mailbox.name.clone());
-        });
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            idler.watch(|| {
+                let _ = wake.send(mailbox.name.clone());
+            })
+        }));
+        let Ok(ended) = ended else {
+            tracing::error!("{}: IDLE ended by a defect of this program; it is polled by its schedule", mailbox.name);
+            return;
+        };
         let error = match ended {
             Ok(Woke::Stop) => return,
             Ok(Woke::NoIdle) => {

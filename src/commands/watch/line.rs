@@ -19,6 +19,8 @@ pub(super) const LINES: usize = 4;
 /// A poll without any sign of life for this long is taken for hung: systemd is not told that all is well any more. Every
 /// wait of a poll is limited far below.
 const HUNG: Duration = Duration::from_secs(30 * 60);
+/// How long a poll may take while others wait for a line.
+const SHARE: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 /// A service waits longer for the store than a person: another command may be at work on it.
 const STORE_WAIT: Duration = Duration::from_secs(300);
 
@@ -29,7 +31,6 @@ pub(super) struct Work {
     pub(super) db: PathBuf,
     pub(super) wait: Duration,
     pub(super) tokens: Arc<Tokens>,
-    pub(super) stop: Arc<AtomicBool>,
     /// Polls that may run at once.
     pub(super) at_once: usize,
 }
@@ -41,6 +42,8 @@ pub(super) struct Line {
     /// When it began.
     pub(super) began: DateTime<Local>,
     thread: JoinHandle<anyhow::Result<Cycled>>,
+    /// Ends it after what is under way.
+    stop: Arc<AtomicBool>,
     life: Arc<Life>,
     /// Signs of life when they last moved.
     seen: (u64, Instant),
@@ -58,22 +61,24 @@ impl Line {
     pub(super) fn begin(work: Work, mailbox: MailboxConfig) -> Self {
         let life = Arc::<Life>::default();
         let (name, signs) = (mailbox.name.clone(), Arc::clone(&life));
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let cycle = Cycle {
                 config: &work.config,
                 db: &work.db,
-                wait: Wait::or_stop(work.wait.max(STORE_WAIT), Arc::clone(&work.stop)),
+                wait: Wait::or_stop(work.wait.max(STORE_WAIT), Arc::clone(&stopping)),
                 command: "watch",
                 tokens: &work.tokens,
                 progress: &signs.progress,
-                stop: &work.stop,
+                stop: &stopping,
                 beat: &signs.beat,
                 only_again: false,
                 at_once: work.at_once as u64,
             };
             cycle.run(&[&mailbox])
         });
-        Self { mailbox: name, began: Local::now(), thread, life, seen: (0, Instant::now()) }
+        Self { mailbox: name, began: Local::now(), thread, stop, life, seen: (0, Instant::now()) }
     }
 
     /// Returns whether it shows signs of life.
@@ -83,6 +88,16 @@ impl Line {
             self.seen = (now, Instant::now());
         }
         self.seen.1.elapsed() < HUNG
+    }
+
+    /// Asks it to end after what is under way. What is left is for its next poll. Returns whether it was not asked before.
+    pub(super) fn stop(&self) -> bool {
+        !self.stop.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns whether it has had its share of time, where others wait.
+    pub(super) fn is_long(&self, now: DateTime<Local>) -> bool {
+        now - self.began > SHARE
     }
 
     /// Returns whether it has ended.

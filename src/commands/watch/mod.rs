@@ -28,6 +28,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// The same while something is.
 const SHORT_TICK: Duration = Duration::from_millis(20);
 
+/// How long a mailbox waits for a line before the others are asked to give way.
+const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
 /// Arguments of `watch`.
 #[derive(Debug, clap::Args)]
 pub struct WatchArgs {
@@ -55,7 +58,6 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
             db: context.db.clone(),
             wait: context.wait,
             tokens,
-            stop: Arc::clone(&stop),
             at_once: LINES.min(mailboxes.len()),
         },
     };
@@ -100,9 +102,24 @@ impl Service {
             let line = self.lines.swap_remove(at);
             self.ended(line);
         }
-        while !stopping && self.lines.len() < LINES {
+        if stopping {
+            for line in &self.lines {
+                line.stop();
+            }
+            return;
+        }
+        while self.lines.len() < LINES {
             let Some(mailbox) = self.plan.begin(Local::now()) else { return };
             self.lines.push(Line::begin(self.work.clone(), mailbox));
+        }
+        // Every line is taken: who has had its share gives way to whoever waits, and goes on later.
+        let now = Local::now();
+        if self.plan.waits(now, PATIENCE) {
+            for line in self.lines.iter().filter(|line| line.is_long(now)) {
+                if line.stop() {
+                    tracing::info!("{}: gives way to mailboxes that wait, and goes on later", line.mailbox);
+                }
+            }
         }
     }
 
@@ -111,7 +128,10 @@ impl Service {
         let ended = match line.end() {
             Ok(Cycled { polls, counts }) => {
                 polls.iter().for_each(MailboxPoll::log);
-                let text = format!("{} reports stored, {} rejected", counts.reports_stored, counts.rejected);
+                let text = format!(
+                    "{name}: {} reports stored, {} stored before, {} rejected",
+                    counts.reports_stored, counts.duplicates, counts.rejected
+                );
                 if counts.items > 0 {
                     tracing::info!("{text}");
                 }
@@ -136,6 +156,9 @@ impl Service {
         let wanted = |mailbox: &&MailboxConfig| names.is_empty() || names.contains(&mailbox.name);
         let mailboxes: Vec<MailboxConfig> = config.mailbox.iter().filter(wanted).cloned().collect();
         anyhow::ensure!(!mailboxes.is_empty(), "{} has no [[mailbox]] to watch", path.display());
+        for name in names.iter().filter(|name| !mailboxes.iter().any(|mailbox| mailbox.name == **name)) {
+            tracing::warn!("{} has no mailbox `{name}` any more: it is not watched", path.display());
+        }
         let db = context.db_of(&config)?;
         if db != self.work.db {
             tracing::info!("the store is {} now", db.display());
@@ -143,7 +166,8 @@ impl Service {
         self.work.db = db;
         self.work.config = Arc::new(config);
         self.work.at_once = LINES.min(mailboxes.len());
-        self.plan = self.plan.renewed(&mailboxes, Local::now());
+        let polling: Vec<&str> = self.lines.iter().map(|line| line.mailbox.as_str()).collect();
+        self.plan = Plan::beside(&mailboxes, &polling, Local::now());
         self.idlers = Idlers::start(&mailboxes, &self.work.tokens);
         Ok(mailboxes.len())
     }
@@ -151,6 +175,7 @@ impl Service {
 
 fn how(poll: &MailboxPoll) -> Ended {
     match poll.failed() {
+        false if poll.stopped => Ended::Cut,
         false => Ended::Well,
         true if poll.needs_operator => Ended::NeedsOperator,
         true if poll.error.is_some() => Ended::Failed,

@@ -44,6 +44,7 @@ impl<'a> DeliveryFlow<'a> {
             format!("SELECT min(l.day), max(l.day) FROM delivery_flow l WHERE {}", scope.within(self.connection)?.flow);
         let (first, last): (Option<NaiveDate>, Option<NaiveDate>) =
             self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(first.zip(last).map(|(first, last)| (scope.since.unwrap_or(first), scope.until.unwrap_or(last))))
+        let until = scope.until.map(|until| scope.cut.map_or(until, |cut| cut.min(until)));
+        Ok(first.zip(last).map(|(first, last)| (scope.since.unwrap_or(first), until.unwrap_or(last))))
     }
 }

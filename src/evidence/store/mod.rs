@@ -9,13 +9,14 @@ mod tables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::Utc;
 use duckdb::{Connection, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
 use super::{LogFormat, MEMORY, Options, Reader, Recipients};
-use crate::store::{Access, Store, StoreError, in_transaction, set_setting, setting};
+use crate::store::{Access, Store, StoreError, in_transaction, is_there, set_setting, setting};
 pub use judge::{is_judged, judge};
 use messages::Messages;
 use tables::Routes;
@@ -58,6 +59,8 @@ pub struct DeliveryWriter {
     path: PathBuf,
     wait: Duration,
     run_no: u32,
+    /// When it began, microseconds: what tells the store from another that was put in its place.
+    started: i64,
     files: Vec<FileKept>,
     first_file: u32,
     texts: usize,
@@ -89,10 +92,12 @@ impl DeliveryWriter {
         let run_no: u32 = connection
             .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))
             .map_err(StoreError::query(doing))?;
+        let started = Utc::now().timestamp_micros();
         connection
             .execute(
-                "INSERT INTO run (run_no, command, version, started_at) VALUES (?, 'delivery import', ?, current_timestamp)",
-                params![run_no, env!("CARGO_PKG_VERSION")],
+                "INSERT INTO run (run_no, command, version, started_at)
+                 VALUES (?, 'delivery import', ?, make_timestamp(?)::TIMESTAMPTZ)",
+                params![run_no, env!("CARGO_PKG_VERSION"), started],
             )
             .map_err(StoreError::query(doing))?;
         let first_file: u32 = connection
@@ -112,6 +117,7 @@ impl DeliveryWriter {
             path: path.to_owned(),
             wait,
             run_no,
+            started,
             files: Vec::new(),
             first_file,
             texts: tables::count(connection, "delivery_text").map_err(StoreError::query(doing))?,
@@ -120,6 +126,29 @@ impl DeliveryWriter {
             sources,
         };
         Ok((writer, reader))
+    }
+
+    /// Opens the store again, where it is still the one that the run began with. The numbers of texts, files and routes that this
+    /// writer knows hold only as long as no other import gives out its own: the one that began last goes on.
+    fn again(&self) -> Result<Store, StoreError> {
+        if !is_there(&self.path)? {
+            return Err(StoreError::Replaced { path: self.path.clone() });
+        }
+        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let (ours, later): (u64, u64) = store
+            .connection()
+            .query_row(
+                "SELECT count(*) FILTER (WHERE run_no = ?1 AND epoch_us(started_at) = ?2),
+                    count(*) FILTER (WHERE run_no > ?1 AND command = 'delivery import') FROM run",
+                params![self.run_no, self.started],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .map_err(StoreError::query("looking for the run"))?;
+        match (ours, later) {
+            (1, 0) => Ok(store),
+            (1, _) => Err(StoreError::Overtaken { path: self.path.clone() }),
+            _ => Err(StoreError::Replaced { path: self.path.clone() }),
+        }
     }
 
     /// Gives a file its number.
@@ -134,7 +163,7 @@ impl DeliveryWriter {
     /// # Errors
     /// Nothing of the batches is stored then.
     pub fn commit(&mut self, reader: &Reader, batches: Vec<(usize, Batch)>) -> Result<(), StoreError> {
-        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let store = self.again()?;
         let connection = store.connection();
         let failed = unwritten(&self.path);
         connection.execute_batch(MEMORY).map_err(&failed)?;
@@ -146,7 +175,7 @@ impl DeliveryWriter {
     /// # Errors
     /// The store cannot be written. What was committed stays.
     pub fn end(mut self, reader: &Reader, files: &[FileRead]) -> Result<Vec<FileKept>, StoreError> {
-        let store = Store::open(&self.path, Access::Write, self.wait)?;
+        let store = self.again()?;
         let connection = store.connection();
         let failed = unwritten(&self.path);
         connection.execute_batch(MEMORY).map_err(&failed)?;

@@ -106,11 +106,8 @@ pub(super) fn file(
     zone: &str,
 ) -> duckdb::Result<()> {
     let counts = &read.counts;
-    let time = |micros: Option<i64>| {
-        micros.and_then(chrono::DateTime::<chrono::Utc>::from_timestamp_micros).map(|time| time.to_rfc3339())
-    };
     connection.execute(
-        "INSERT INTO delivery_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?::TIMESTAMPTZ, ?::TIMESTAMPTZ, ?, ?)",
+        "INSERT INTO delivery_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(?)::TIMESTAMPTZ, make_timestamp(?)::TIMESTAMPTZ, ?, ?)",
         params![
             kept.file_no,
             run_no,
@@ -127,8 +124,8 @@ pub(super) fn file(
             counts.attempts,
             kept.stored,
             kept.duplicates,
-            time(counts.span.map(|span| span.0)),
-            time(counts.span.map(|span| span.1)),
+            counts.span.map(|span| span.0),
+            counts.span.map(|span| span.1),
             Some(zone).filter(|_| counts.zoneless > 0),
             read.note,
         ],

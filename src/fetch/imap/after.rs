@@ -131,11 +131,16 @@ async fn one(
             let mut done = connection.run(&command, "MOVE", |_| {}).await?;
             if matches!(&done, Done::No(answer) if answer.try_create) {
                 let create = format!("CREATE {}", target.argument());
-                if let Done::No(answer) = connection.run(&create, "CREATE", |_| {}).await? {
-                    return Err(fault(format!("the folder is missing and cannot be created: {}", answer.text)));
-                }
-                tracing::info!("created the folder `{}`", target.name);
+                let created = connection.run(&create, "CREATE", |_| {}).await?;
+                // Where it is refused, somebody else may have made it meanwhile.
                 done = connection.run(&command, "MOVE", |_| {}).await?;
+                match (created, &done) {
+                    (Done::Ok(_), _) => tracing::info!("created the folder `{}`", target.name),
+                    (Done::No(answer), Done::No(_)) => {
+                        return Err(fault(format!("the folder is missing and cannot be created: {}", answer.text)));
+                    }
+                    (Done::No(_), Done::Ok(_)) => {}
+                }
             }
             if let Done::No(answer) = done {
                 return Err(fault(answer.text));

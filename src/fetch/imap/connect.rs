@@ -48,13 +48,7 @@ impl<'a> Connector<'a> {
     /// Connects, up to and including the greeting and STARTTLS.
     pub(super) async fn connect<'p>(&self, pulse: Pulse<'p>) -> Result<(Connection<'p>, Greeting), Fault> {
         let limit = Duration::from_secs(u64::from(self.mailbox.timeout.connect));
-        let late = |step| Fault::ConnectTimeout {
-            host: self.mailbox.host.clone(),
-            port: self.mailbox.port,
-            step,
-            seconds: self.mailbox.timeout.connect,
-        };
-        let tcp = timeout(limit, self.tcp()).await.map_err(|_| late("TCP"))??;
+        let tcp = timeout(limit, self.tcp()).await.map_err(|_| self.late("TCP"))??;
         let _ = tcp.set_nodelay(true);
         if self.mailbox.tls == Tls::None && !self.mailbox.allow_plaintext {
             let local = tcp.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
@@ -63,13 +57,13 @@ impl<'a> Connector<'a> {
             }
         }
         if self.mailbox.tls == Tls::Implicit {
-            let stream = timeout(limit, self.handshake(tcp)).await.map_err(|_| late("TLS"))??;
+            let stream = timeout(limit, self.handshake(tcp)).await.map_err(|_| self.late("TLS"))??;
             let mut connection = self.wrap(Wire::tls(stream, self.literal_bytes), pulse);
-            let greeting = self.greeting(&mut connection, limit, &late).await?;
+            let greeting = self.greeting(&mut connection, limit).await?;
             return Ok((connection, greeting));
         }
         let mut connection = self.wrap(Wire::plain(tcp, self.literal_bytes), pulse);
-        let greeting = self.greeting(&mut connection, limit, &late).await?;
+        let greeting = self.greeting(&mut connection, limit).await?;
         if self.mailbox.tls == Tls::None {
             return Ok((connection, greeting));
         }
@@ -82,7 +76,7 @@ impl<'a> Connector<'a> {
             return Err(Fault::NoStartTls { host: self.mailbox.host.clone(), text });
         }
         let tcp = connection.into_wire().into_tcp().ok_or(Fault::Closed { step: "STARTTLS" })?;
-        let stream = timeout(limit, self.handshake(tcp)).await.map_err(|_| late("TLS"))??;
+        let stream = timeout(limit, self.handshake(tcp)).await.map_err(|_| self.late("TLS"))??;
         Ok((self.wrap(Wire::tls(stream, self.literal_bytes), pulse), Greeting::Hello))
     }
 
@@ -90,16 +84,26 @@ impl<'a> Connector<'a> {
         Connection::new(wire, self.mailbox.timeout.answer, pulse)
     }
 
+    fn late(&self, step: &'static str) -> Fault {
+        let seconds = self.mailbox.timeout.connect;
+        Fault::ConnectTimeout { host: self.mailbox.host.clone(), port: self.mailbox.port, step, seconds }
+    }
+
     async fn tcp(&self) -> Result<TcpStream, Fault> {
         let (host, port) = (self.mailbox.host.as_str(), self.mailbox.port);
         let no_address = |text: String| Fault::NoAddress { host: host.to_owned(), text };
         let addresses: Vec<_> =
             lookup_host((host, port)).await.map_err(|error| no_address(error.to_string()))?.collect();
+        // Each address has its share of the time: one that swallows what is sent to it must not hide another that works.
+        let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let share = Duration::from_secs(u64::from(self.mailbox.timeout.connect)) / count;
         let mut last = None;
         for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(tcp) => return Ok(tcp),
-                Err(error) => last = Some(format!("{address}: {error}")),
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => return Ok(tcp),
+                Ok(Err(error)) => last = Some(format!("{address}: {error}")),
+                Err(_) if count == 1 => return Err(self.late("TCP")),
+                Err(_) => last = Some(format!("{address}: no answer in {:.0?}", share)),
             }
         }
         Err(match last {
@@ -122,12 +126,7 @@ impl<'a> Connector<'a> {
         })
     }
 
-    async fn greeting(
-        &self,
-        connection: &mut Connection<'_>,
-        limit: Duration,
-        late: &impl Fn(&'static str) -> Fault,
-    ) -> Result<Greeting, Fault> {
+    async fn greeting(&self, connection: &mut Connection<'_>, limit: Duration) -> Result<Greeting, Fault> {
         let status = connection
             .next_within("greeting", limit, |response| match response {
                 Response::Data { status: Status::Ok, .. } => Ok(Greeting::Hello),
@@ -138,7 +137,7 @@ impl<'a> Connector<'a> {
         match status {
             Ok(Ok(greeting)) => Ok(greeting),
             Ok(Err(text)) => Err(Fault::Protocol { step: "greeting", text }),
-            Err(Fault::Stalled { .. }) => Err(late("greeting; is `tls` right for this port?")),
+            Err(Fault::Stalled { .. }) => Err(self.late("greeting; is `tls` right for this port?")),
             Err(fault) => Err(fault),
         }
     }

@@ -14,6 +14,8 @@ use super::wire::{Trip, Wire};
 
 /// How often a wait looks whether the program shall stop.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a server that keeps sending may go on once the program shall stop.
+const GRACE: Duration = Duration::from_secs(10);
 /// A server that sends less than this in the time of `timeout.answer` counts as stalled.
 const TRICKLE: u64 = 1024;
 
@@ -88,13 +90,15 @@ pub(super) struct Connection<'a> {
     /// What the server can do, upper case; empty until known.
     capabilities: Vec<String>,
     leaving: bool,
+    /// Since when the program shall stop, as far as this connection has noticed.
+    stopping: Option<Instant>,
 }
 
 impl<'a> Connection<'a> {
     pub(super) fn new(wire: Wire, answer: u16, pulse: Pulse<'a>) -> Self {
         let answer = Duration::from_secs(u64::from(answer));
         let client = async_imap::Client::new(wire);
-        Self { client, tags: 0, answer, pulse, capabilities: Vec::new(), leaving: false }
+        Self { client, tags: 0, answer, pulse, capabilities: Vec::new(), leaving: false, stopping: None }
     }
 
     /// Gives the connection back, for STARTTLS. What the server sent ahead of TLS is thrown away.
@@ -133,6 +137,14 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Returns whether the time is over that a server has to bring what is under way to an end, once the program shall stop.
+    fn must_stop(&mut self) -> bool {
+        if !self.pulse.stopped() || self.leaving {
+            return false;
+        }
+        self.stopping.get_or_insert_with(Instant::now).elapsed() >= GRACE
+    }
+
     fn stalled(&self, step: &'static str) -> Fault {
         let step =
             if self.client.get_ref().literal_left() > 0 { "a message (fewer bytes than announced)" } else { step };
@@ -158,6 +170,9 @@ impl<'a> Connection<'a> {
         let mut since = Instant::now();
         let mut seen = self.client.get_ref().received;
         let response = loop {
+            if self.must_stop() {
+                return Err(Fault::Stopped);
+            }
             let tick = limit.min(TICK);
             // The parser below panics at some answers that no server should give (INTERNALDATE NIL, for one).
             let read = AssertUnwindSafe(self.client.read_response()).catch_unwind();
@@ -214,7 +229,7 @@ impl<'a> Connection<'a> {
             };
         }
         match error.kind() {
-            std::io::ErrorKind::Other => Fault::Protocol { step, text: said(&error.to_string()) },
+            std::io::ErrorKind::Other => Fault::Protocol { step, text: unparsed(&error.to_string()) },
             std::io::ErrorKind::InvalidData => Fault::Network { step, text: said(&error.to_string()) },
             _ => Fault::Network { step, text: error.to_string() },
         }
@@ -294,6 +309,13 @@ impl<'a> Connection<'a> {
         }
         let _ = timeout(Duration::from_millis(200), self.client.get_mut().shutdown()).await;
     }
+}
+
+/// What could not be parsed, as text: the parser tells it as a list of bytes.
+fn unparsed(told: &str) -> String {
+    let bytes = told.split_once("input: [").and_then(|(_, rest)| rest.split(']').next());
+    let bytes: Option<Vec<u8>> = bytes.and_then(|list| list.split(',').map(|byte| byte.trim().parse().ok()).collect());
+    said(&bytes.map_or_else(|| told.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Returns the last answer where `response` is that of `tag`.

@@ -78,10 +78,7 @@ impl<'p> Crew<'_, 'p> {
         let mut connection = session(self.mailbox, self.connector, self.tokens, self.pulse).await?;
         let opened = folders::open(&mut connection, self.folder, self.write).await?;
         if opened.uid_validity != self.opened.uid_validity {
-            return Err(Fault::Refused {
-                command: "SELECT",
-                text: "the server numbered its mails anew; polled again later".to_owned(),
-            });
+            return Err(Fault::numbered_anew());
         }
         *line = Some(connection);
         Ok(())

@@ -1,7 +1,7 @@
 //! Downloads messages over one connection: ranges by a byte budget, the next ones asked for before the last are answered.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use async_imap::imap_proto::{AttributeValue, Response};
 use chrono::{DateTime, Utc};
@@ -11,6 +11,8 @@ use super::error::Fault;
 use super::haul::{Batch, Haul, Wanted};
 use super::survey;
 
+/// UIDs of one SEARCH: keeps its line below the 8,000 bytes that servers take at least.
+const UIDS: usize = 400;
 /// Announced bytes that may be under way on one connection: fills a line of 1 Gbit/s at 100 ms.
 const WINDOW_BYTES: u64 = 16 << 20;
 
@@ -56,6 +58,9 @@ async fn run(
 ) -> Result<(), Fault> {
     let pulse = connection.pulse();
     loop {
+        if flights.is_empty() {
+            look_for(connection, haul).await?;
+        }
         let mut under_way: u64 = flights.iter().map(|flight| flight.bytes).sum();
         while flights.len() <= ahead && (flights.is_empty() || under_way < WINDOW_BYTES) && !pulse.stopped() {
             let Some(batch) = haul.borrow_mut().next_batch(flights.is_empty()) else { break };
@@ -95,6 +100,32 @@ async fn run(
     }
 }
 
+/// Tells what is gone of what did not come with others; what is there is asked for alone.
+async fn look_for(connection: &mut Connection<'_>, haul: &RefCell<Haul<'_>>) -> Result<(), Fault> {
+    let wanted = haul.borrow_mut().doubted();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let batch = Batch { wanted, again: false };
+    let uids: Vec<u32> = batch.wanted.iter().map(|wanted| wanted.uid).collect();
+    let mut there: HashSet<u32> = HashSet::new();
+    for some in uids.chunks(UIDS) {
+        match survey::present(connection, some).await {
+            Ok(found) => there.extend(found),
+            Err(Fault::Refused { .. }) => there.extend(some),
+            Err(fault) => {
+                haul.borrow_mut().doubt(batch);
+                return Err(fault);
+            }
+        }
+    }
+    let gone: Vec<u32> = uids.into_iter().filter(|uid| !there.contains(uid)).collect();
+    let mut haul = haul.borrow_mut();
+    haul.gone(&gone);
+    let left = batch.wanted.into_iter().filter(|wanted| there.contains(&wanted.uid)).collect();
+    haul.refused_batch(Batch { wanted: left, again: false }, false, "")
+}
+
 /// Ends a FETCH.
 async fn close(
     connection: &mut Connection<'_>,
@@ -107,10 +138,7 @@ async fn close(
     match done {
         Done::No(answer) => haul.borrow_mut().refused_batch(batch, flight.alone, &answer.text)?,
         Done::Ok(_) if batch.wanted.is_empty() || batch.again => {}
-        Done::Ok(_) if !flight.alone => {
-            // Some did not come: each is asked for alone.
-            haul.borrow_mut().refused_batch(batch, false, "")?;
-        }
+        Done::Ok(_) if !flight.alone => haul.borrow_mut().doubt(batch),
         Done::Ok(_) if !quiet => haul.borrow_mut().put_back(batch),
         Done::Ok(_) => {
             // Alone, and still nothing: gone (another client deleted it), or not given?

@@ -322,6 +322,33 @@ impl Fault {
         }
     }
 
+    /// The folder's UIDVALIDITY changed while it was polled.
+    pub(super) fn numbered_anew() -> Self {
+        let text = "the server numbered its mails anew; polled again later".to_owned();
+        Self::Refused { command: "SELECT", text }
+    }
+
+    /// Hides secrets in what the server says, also one that is cut at the end.
+    pub(super) fn veiled(mut self, secrets: &[String]) -> Self {
+        if let Self::Refused { text, .. }
+        | Self::LoginRefused { text, .. }
+        | Self::TokenRefused { text, .. }
+        | Self::Bye { text }
+        | Self::Network { text, .. }
+        | Self::Protocol { text, .. } = &mut self
+        {
+            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+                *text = text.replace(secret.as_str(), "…");
+                let cut = secret.char_indices().map(|(at, _)| at).skip(4).filter(|at| text.ends_with(&secret[..*at]));
+                if let Some(at) = cut.max() {
+                    text.truncate(text.len() - at);
+                    text.push('…');
+                }
+            }
+        }
+        self
+    }
+
     /// Returns whether the connection is of no more use.
     pub fn ends_connection(&self) -> bool {
         matches!(

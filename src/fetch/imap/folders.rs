@@ -88,10 +88,12 @@ pub(super) async fn resolve(
         if mailbox.folders.iter().any(|pattern| is_glob(pattern)) { list(connection).await? } else { Vec::new() };
     for pattern in &mailbox.folders {
         if !is_glob(pattern) {
-            let folder = Folder::named(pattern);
-            if !found.iter().any(|have| have.name == folder.name) {
-                found.push(folder);
-            }
+            add(&mut found, Folder::named(pattern));
+            continue;
+        }
+        // A name that looks like a pattern, such as `Old [2024]`, is that folder where it is there.
+        if let Some(folder) = listed.iter().find(|folder| folder.name == *pattern) {
+            add(&mut found, folder.clone());
             continue;
         }
         let matcher = matcher(pattern)?;
@@ -100,9 +102,7 @@ pub(super) async fn resolve(
         for folder in &listed {
             if matcher.is_match(&folder.name) && !is_target(mailbox, &folder.name) {
                 matches += 1;
-                if !found.iter().any(|have| have.name == folder.name) {
-                    found.push(folder.clone());
-                }
+                add(&mut found, folder.clone());
             }
         }
         if found.len() == before && matches == 0 {
@@ -110,6 +110,15 @@ pub(super) async fn resolve(
         }
     }
     Ok((found, missing))
+}
+
+/// Adds a folder once. INBOX has one name in any case (RFC 9051 section 5.1).
+fn add(found: &mut Vec<Folder>, folder: Folder) {
+    let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
+    let same = |have: &Folder| have.name == folder.name || is_inbox(&have.name) && is_inbox(&folder.name);
+    if !found.iter().any(same) {
+        found.push(folder);
+    }
 }
 
 /// `*` goes across the server's separator, whatever that is.

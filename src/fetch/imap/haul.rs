@@ -75,6 +75,8 @@ pub(super) struct Haul<'s> {
     queue: VecDeque<Wanted>,
     singles: VecDeque<Wanted>,
     again: VecDeque<Wanted>,
+    /// Did not come with others, though the server says OK: looked for when nothing else is under way.
+    doubtful: Vec<Wanted>,
     /// Did not come although asked for alone; asked for once more when nothing else is under way.
     late: VecDeque<Wanted>,
     tracker: Tracker,
@@ -111,6 +113,7 @@ impl<'s> Haul<'s> {
             queue: list.into(),
             singles: VecDeque::new(),
             again: VecDeque::new(),
+            doubtful: Vec::new(),
             late: VecDeque::new(),
             tracker,
             strikes: HashMap::new(),
@@ -183,7 +186,11 @@ impl<'s> Haul<'s> {
 
     /// Returns whether anything is still to be asked for.
     pub(super) fn is_done(&self) -> bool {
-        self.queue.is_empty() && self.singles.is_empty() && self.again.is_empty() && self.late.is_empty()
+        self.queue.is_empty()
+            && self.singles.is_empty()
+            && self.again.is_empty()
+            && self.late.is_empty()
+            && self.doubtful.is_empty()
     }
 
     /// Returns whether there is work for more than one connection.
@@ -221,6 +228,16 @@ impl<'s> Haul<'s> {
     /// Takes back a message that was asked for alone and did not come, though the server says OK.
     pub(super) fn put_back(&mut self, batch: Batch) {
         self.late.extend(batch.wanted);
+    }
+
+    /// Takes what did not come with others: many may be gone, and one question tells.
+    pub(super) fn doubt(&mut self, batch: Batch) {
+        self.doubtful.extend(batch.wanted);
+    }
+
+    /// Gives what is doubtful, to be looked for.
+    pub(super) fn doubted(&mut self) -> Vec<Wanted> {
+        std::mem::take(&mut self.doubtful)
     }
 
     /// Crosses out messages that are not in the folder any more.
@@ -294,7 +311,8 @@ impl<'s> Haul<'s> {
             self.queue.push_front(wanted);
         }
         let Some(suspect) = suspect else { return Ok(()) };
-        if let Fault::TooLarge { bytes, .. } = fault {
+        // Where it does not say whose bytes they are, it may be none of the messages: asked for alone like after any break.
+        if let Fault::TooLarge { bytes, uid: Some(_), .. } = fault {
             self.over_limit(suspect.uid, *bytes)?;
             self.advance();
             return Ok(());

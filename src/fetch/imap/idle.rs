@@ -16,6 +16,9 @@ use crate::config::MailboxConfig;
 /// RFC 2177 section 3: a client that idles longer than 29 minutes may be logged out.
 const RENEW: Duration = Duration::from_secs(28 * 60);
 
+/// Between two IDLE commands of which the server ended the first.
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// Why [`Idler::watch`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woke {
@@ -31,10 +34,9 @@ enum Round {
     Mail,
     Time,
     Stop,
-    NoIdle,
 }
 
-/// Waits for mail in the first folder of a mailbox, on a connection of its own.
+/// Waits for mail in INBOX, or else the first folder of a mailbox, on a connection of its own.
 #[derive(Debug)]
 pub struct Idler<'a> {
     /// The mailbox.
@@ -65,12 +67,23 @@ impl Idler<'_> {
             return Ok(Woke::NoIdle);
         }
         let (found, _) = folders::resolve(&mut connection, self.mailbox).await?;
-        let Some(folder) = found.first() else {
+        let inbox = found.iter().find(|folder| folder.name.eq_ignore_ascii_case("INBOX"));
+        let Some(folder) = inbox.or(found.first()) else {
             return Err(Fault::UnknownFolder { hint: "no folder matches the patterns".to_owned() });
         };
+        if found.len() > 1 {
+            let (mailbox, folder) = (&self.mailbox.name, &folder.name);
+            tracing::info!(
+                "mailbox `{mailbox}`: IDLE waits at the folder `{folder}`; the others are polled by idle_poll"
+            );
+        }
         let mut known = folders::open(&mut connection, folder, false).await?.exists;
         let mut first = true;
         loop {
+            if self.pulse.stopped() {
+                connection.leave().await;
+                return Ok(Woke::Stop);
+            }
             let until = Instant::now() + RENEW;
             let ended = round(&mut connection, until, self.pulse, &mut known, || {
                 if std::mem::take(&mut first) {
@@ -85,10 +98,18 @@ impl Idler<'_> {
                     connection.leave().await;
                     return Ok(Woke::Stop);
                 }
-                Round::NoIdle => return Ok(Woke::NoIdle),
             }
         }
     }
+}
+
+/// Waits a moment: a server that ends each IDLE at once is not asked again and again.
+async fn rest(pulse: Pulse<'_>, mail: bool) -> Result<Round, Fault> {
+    let until = Instant::now() + PAUSE;
+    while !mail && Instant::now() < until && !pulse.stopped() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(if mail { Round::Mail } else { Round::Time })
 }
 
 /// One IDLE command, ended with DONE.
@@ -119,17 +140,20 @@ async fn round(
             })
             .await?;
         match done {
-            Some(Done::No(_)) => return Ok(Round::NoIdle),
-            Some(Done::Ok(_)) => return Ok(Round::Time),
+            // It offers IDLE, so that it may do it later.
+            Some(Done::No(answer)) => return Err(Fault::Refused { command: "IDLE", text: answer.text }),
+            Some(Done::Ok(_)) => return rest(pulse, mail).await,
             None => started = answer,
         }
     }
     ready();
     while !mail && Instant::now() < until && !pulse.stopped() {
         let left = until.saturating_duration_since(Instant::now());
-        let waited = connection.next_within("IDLE", left, |response| on(response)).await;
+        let waited = connection.next_within("IDLE", left, |response| (on(response), done_of(&tag, response))).await;
         match waited {
-            Ok(hit) => mail |= hit,
+            // The server has ended it.
+            Ok((_, Some(_))) => return rest(pulse, mail).await,
+            Ok((hit, None)) => mail |= hit,
             Err(Fault::Stalled { .. }) => break,
             Err(Fault::Stopped) => break,
             Err(fault) => return Err(fault),

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
 use super::connect::{Connector, Greeting};
-use super::connection::{Connection, Done, Pulse, done_of};
+use super::connection::{Answer, Connection, Done, Pulse, done_of};
 use super::error::Fault;
 use super::oauth2::Tokens;
 use crate::config::{Login, MailboxConfig};
@@ -48,7 +48,8 @@ async fn open<'p>(
         let limit = Duration::from_secs(u64::from(mailbox.timeout.login));
         timeout(limit, log_in(mailbox, &mut connection, &secret))
             .await
-            .map_err(|_| Fault::Stalled { step: "login", seconds: mailbox.timeout.login })??;
+            .map_err(|_| Fault::Stalled { step: "login", seconds: mailbox.timeout.login })?
+            .map_err(|fault| fault.veiled(&sent(mailbox, &secret)))?;
     }
     connection.learn_capabilities().await?;
     Ok(connection)
@@ -60,8 +61,7 @@ async fn log_in(mailbox: &MailboxConfig, connection: &mut Connection<'_>, secret
     let secret_text = secret.expose_secret();
     let done = match &mailbox.login {
         Login::Password(_) if connection.can("AUTH=PLAIN") => {
-            // RFC 4616: no authorisation identity, user, password.
-            authenticate(connection, "PLAIN", &format!("\0{user}\0{secret_text}")).await?
+            authenticate(connection, "PLAIN", &plain(user, secret_text)).await?
         }
         Login::Password(_) if connection.can("LOGINDISABLED") => {
             let remedy = "the server takes no password here: use tls = \"implicit\" or \"starttls\", or oauth2";
@@ -75,24 +75,42 @@ async fn log_in(mailbox: &MailboxConfig, connection: &mut Connection<'_>, secret
                 let remedy = "oauth2 needs XOAUTH2 or OAUTHBEARER: use a password";
                 return Err(Fault::NoMechanism { offered: connection.logins(), remedy });
             }
-            authenticate(connection, "XOAUTH2", &format!("user={user}\x01auth=Bearer {secret_text}\x01\x01")).await?
+            authenticate(connection, "XOAUTH2", &xoauth2(user, secret_text)).await?
         }
-        Login::OAuth2(_) => {
-            // RFC 7628 section 3.1; in the name `,` and `=` are escaped (RFC 5801 section 4).
-            let name = user.replace('=', "=3D").replace(',', "=2C");
-            let (host, port) = (&mailbox.host, mailbox.port);
-            let text = format!("n,a={name},\x01host={host}\x01port={port}\x01auth=Bearer {secret_text}\x01\x01");
-            authenticate(connection, "OAUTHBEARER", &text).await?
-        }
+        Login::OAuth2(_) => authenticate(connection, "OAUTHBEARER", &oauthbearer(mailbox, secret_text)).await?,
     };
-    let Done::No(answer) = done else { return Ok(()) };
-    // A server may echo what it was sent.
-    let text = answer.text.replace(secret_text, "…");
+    let Done::No(Answer { text, .. }) = done else { return Ok(()) };
     let user = user.clone();
     Err(match mailbox.login {
         Login::Password(_) => Fault::LoginRefused { user, text },
         Login::OAuth2(_) => Fault::TokenRefused { user, text },
     })
+}
+
+/// RFC 4616: no authorisation identity, user, password.
+fn plain(user: &str, password: &str) -> String {
+    format!("\0{user}\0{password}")
+}
+
+fn xoauth2(user: &str, token: &str) -> String {
+    format!("user={user}\x01auth=Bearer {token}\x01\x01")
+}
+
+/// RFC 7628 section 3.1; in the name `,` and `=` are escaped (RFC 5801 section 4).
+fn oauthbearer(mailbox: &MailboxConfig, token: &str) -> String {
+    let name = mailbox.user.replace('=', "=3D").replace(',', "=2C");
+    let (host, port) = (&mailbox.host, mailbox.port);
+    format!("n,a={name},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01")
+}
+
+/// Every form in which the secret is sent: a server may say back what it was sent.
+fn sent(mailbox: &MailboxConfig, secret: &SecretString) -> Vec<String> {
+    let secret = secret.expose_secret();
+    let messages = [plain(&mailbox.user, secret), xoauth2(&mailbox.user, secret), oauthbearer(mailbox, secret)];
+    let mut forms: Vec<String> = messages.iter().map(|message| STANDARD.encode(message)).collect();
+    forms.push(quoted(secret).trim_matches('"').to_owned());
+    forms.push(secret.to_owned());
+    forms
 }
 
 /// AUTHENTICATE with one message, in the command itself where the server allows (SASL-IR, RFC 4959).

@@ -1,7 +1,7 @@
 //! Access tokens: from a command, or from a token endpoint (RFC 6749), kept until shortly before they expire.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,16 +14,20 @@ use crate::config::{Flow, OAuth2Config};
 const MARGIN: Duration = Duration::from_secs(60);
 /// Life of a token whose issuer does not say: short.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
+/// Longest time that a token is used without asking anew.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the endpoint's answer.
 const ANSWER_BYTES: u64 = 256 << 10;
 
 /// The tokens of this process, by mailbox.
 #[derive(Default)]
 pub struct Tokens {
-    kept: Mutex<HashMap<String, Kept>>,
+    kept: Mutex<HashMap<String, Slot>>,
 }
 
-#[derive(Clone)]
+/// The token of one mailbox. Held while a new one is asked for: a refresh token must not be spent twice at once.
+type Slot = Arc<Mutex<Option<Kept>>>;
+
 struct Kept {
     token: SecretString,
     until: Instant,
@@ -58,37 +62,46 @@ fn hidden<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SecretStri
 impl Tokens {
     /// Returns a token that is good for now.
     pub(super) fn token(&self, mailbox: &str, config: &OAuth2Config, limit: Duration) -> Result<SecretString, Fault> {
-        let old = {
-            let mut all = self.lock();
-            match all.get_mut(mailbox) {
-                Some(kept) if kept.until > Instant::now() => {
-                    kept.reused = true;
-                    return Ok(kept.token.clone());
-                }
-                other => other.cloned(),
-            }
-        };
-        let kept = match config {
+        if let OAuth2Config::Command(secret) = config {
             // The command keeps its own tokens; it is asked each time.
-            OAuth2Config::Command(secret) => return Ok(secret.read()?),
-            OAuth2Config::Endpoint { .. } => ask(config, old.and_then(|kept| kept.refresh), limit)?,
+            return Ok(secret.read()?);
+        }
+        let slot = self.slot(mailbox);
+        let mut slot = lock(&slot);
+        if let Some(kept) = slot.as_mut().filter(|kept| kept.until > Instant::now()) {
+            kept.reused = true;
+            return Ok(kept.token.clone());
+        }
+        let newer = slot.as_ref().and_then(|kept| kept.refresh.clone());
+        let kept = match newer {
+            None => ask(config, None, limit)?,
+            // Where it is not taken any more, the operator may have put another in the place of the old one.
+            Some(newer) => ask(config, Some(newer), limit).or_else(|fault| match fault {
+                Fault::TokenEndpoint { .. } => ask(config, None, limit).map_err(|_| fault),
+                fault => Err(fault),
+            })?,
         };
         let token = kept.token.clone();
-        self.lock().insert(mailbox.to_owned(), kept);
+        *slot = Some(kept);
         Ok(token)
     }
 
     /// Drops the token of a mailbox. Returns whether it was an old one, so that a new one may do better.
     pub(super) fn forget(&self, mailbox: &str) -> bool {
-        let mut kept = self.lock();
-        let Some(entry) = kept.get_mut(mailbox) else { return false };
-        entry.until = Instant::now();
-        entry.reused
+        let slot = self.slot(mailbox);
+        let mut slot = lock(&slot);
+        let Some(kept) = slot.as_mut() else { return false };
+        kept.until = Instant::now();
+        kept.reused
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self, mailbox: &str) -> Slot {
+        Arc::clone(lock(&self.kept).entry(mailbox.to_owned()).or_default())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ask(config: &OAuth2Config, newer_refresh: Option<SecretString>, limit: Duration) -> Result<Kept, Fault> {
@@ -161,6 +174,6 @@ fn ask(config: &OAuth2Config, newer_refresh: Option<SecretString>, limit: Durati
             }
         }
     }
-    let life = answer.expires_in.map_or(UNKNOWN_LIFE, Duration::from_secs).saturating_sub(MARGIN);
+    let life = answer.expires_in.map_or(UNKNOWN_LIFE, Duration::from_secs).min(LONGEST_LIFE).saturating_sub(MARGIN);
     Ok(Kept { token, until: Instant::now() + life, refresh: kept_refresh, reused: false })
 }

@@ -197,9 +197,17 @@ impl<'a> Poll<'a> {
         pending.uid_validity = opened.uid_validity;
         answer.messages = opened.exists;
         if tidies(&resume) {
-            let uids = after::leftovers(connection, self.mailbox, &opened, last_uid).await?;
-            if !uids.is_empty() {
-                pending.leftover = self.remembered.kinds(account, name, opened.uid_validity, &uids).map_err(store)?;
+            match after::leftovers(connection, self.mailbox, &opened, last_uid).await {
+                Ok(uids) if uids.is_empty() => {}
+                Ok(uids) => {
+                    pending.leftover =
+                        self.remembered.kinds(account, name, opened.uid_validity, &uids).map_err(store)?;
+                }
+                // What is new is fetched all the same.
+                Err(fault @ Fault::Refused { .. }) => {
+                    answer.errors.push(fault.at(account, Some(name), None).to_string())
+                }
+                Err(fault) => return Err(fault),
             }
         }
         let (list, again) = self.wanted(connector, line, folder, &opened, &resume).await?;
@@ -257,7 +265,13 @@ impl<'a> Poll<'a> {
         let connection = self.ensure(connector, line).await?;
         let mut again = Vec::new();
         if !resume.again.is_empty() {
-            again = survey::present(connection, &resume.again).await?;
+            match survey::present(connection, &resume.again).await {
+                Ok(there) => again = there,
+                Err(fault @ Fault::Refused { .. }) => {
+                    tracing::warn!("{}", fault.at(&self.mailbox.name, Some(&folder.name), None));
+                }
+                Err(fault) => return Err(fault),
+            }
         }
         if self.only_again || opened.exists == 0 || resume.is_at_end(opened.uid_next) {
             return Ok((Vec::new(), again));
@@ -268,7 +282,10 @@ impl<'a> Poll<'a> {
                 tracing::warn!("{}", fault.at(&self.mailbox.name, Some(&folder.name), None));
                 *line = None;
                 let connection = self.ensure(connector, line).await?;
-                folders::open(connection, folder, self.mailbox.tidies()).await?;
+                let anew = folders::open(connection, folder, self.mailbox.tidies()).await?;
+                if anew.uid_validity != opened.uid_validity {
+                    return Err(Fault::numbered_anew());
+                }
                 survey::unsized_survey(connection, opened, resume.last_uid).await?
             }
             list => list?,

@@ -10,10 +10,8 @@ use super::folders::Opened;
 use super::haul::Wanted;
 use super::uid_set;
 
-/// UIDs that one SEARCH asks about where the folder has more messages than this: its answer is one line.
+/// Messages that one SEARCH asks about: its answer is one line.
 const WINDOW: u32 = 50_000;
-/// SEARCH commands at once, at most: UIDs may lie far apart.
-const WINDOWS: u32 = 256;
 
 /// Lists every message above `last_uid`, with its size where the server says one. Of a message that it cannot read some servers
 /// say none, or refuse the sizes of all; SEARCH, sent along, names those too.
@@ -41,10 +39,9 @@ async fn listed(
     sizes: bool,
 ) -> Result<Vec<Wanted>, Fault> {
     let Some(first) = last_uid.checked_add(1) else { return Ok(Vec::new()) };
-    let last = (opened.uid_next != 0).then(|| opened.uid_next.saturating_sub(1).max(first));
     let mut searches = Vec::new();
-    for set in windows(first, last, opened.exists) {
-        searches.push(connection.send(&format!("UID SEARCH UID {set}")).await?);
+    for window in windows(opened.exists) {
+        searches.push(connection.send(&format!("UID SEARCH {window}UID {first}:*")).await?);
     }
     let asked =
         if sizes { Some(connection.send(&format!("UID FETCH {first}:* (UID RFC822.SIZE)")).await?) } else { None };
@@ -76,25 +73,30 @@ async fn listed(
             refused = Some(Fault::Refused { command: "UID SEARCH", text: answer.text });
         }
     }
+    let mut sized = false;
     if let Some(tag) = asked {
-        match connection.finish(&tag, "FETCH of sizes", &mut look).await? {
-            // Every message has been named, one way or the other.
-            Done::Ok(_) => refused = None,
-            Done::No(_) => {}
-        }
+        // Where it is refused, the sizes of some or all stay unknown.
+        sized = matches!(connection.finish(&tag, "FETCH of sizes", &mut look).await?, Done::Ok(_));
     }
-    match refused {
-        Some(fault) => Err(fault),
-        // `n:*` names the last message even where its UID is below n (RFC 9051 section 9).
-        None => Ok(list.range(first..).map(|(uid, size)| Wanted { uid: *uid, size: *size }).collect()),
+    // Sizes alone may leave a message out, and the position would pass it.
+    if let Some(fault) = refused {
+        return Err(fault);
     }
+    // `n:*` names the last message even where its UID is below n (RFC 9051 section 9).
+    let found: Vec<Wanted> = list.range(first..).map(|(uid, size)| Wanted { uid: *uid, size: *size }).collect();
+    if first == 1 && !sized && found.len() < opened.exists as usize {
+        let text =
+            format!("it says that {} messages are there, names {}, and refuses sizes", opened.exists, found.len());
+        return Err(Fault::Refused { command: "UID FETCH of sizes", text });
+    }
+    Ok(found)
 }
 
 /// Returns those of the messages that are in the folder, ascending.
 pub(super) async fn present(connection: &mut Connection<'_>, uids: &[u32]) -> Result<Vec<u32>, Fault> {
     let mut uids = uids.to_vec();
     uids.sort_unstable();
-    let mut there = search(connection, vec![uid_set(&uids)], "").await?;
+    let mut there = search(connection, vec![format!("UID {}", uid_set(&uids))]).await?;
     there.retain(|uid| uids.binary_search(uid).is_ok());
     Ok(there)
 }
@@ -106,13 +108,14 @@ pub(super) async fn up_to(
     last_uid: u32,
     criteria: &str,
 ) -> Result<Vec<u32>, Fault> {
-    search(connection, windows(1, Some(last_uid), opened.exists), criteria).await
+    let within = |window: String| format!("{window}UID 1:{last_uid} {criteria}");
+    search(connection, windows(opened.exists).into_iter().map(within).collect()).await
 }
 
-async fn search(connection: &mut Connection<'_>, sets: Vec<String>, criteria: &str) -> Result<Vec<u32>, Fault> {
-    let mut tags = Vec::with_capacity(sets.len());
-    for set in sets {
-        tags.push(connection.send(format!("UID SEARCH UID {set} {criteria}").trim_end()).await?);
+async fn search(connection: &mut Connection<'_>, searches: Vec<String>) -> Result<Vec<u32>, Fault> {
+    let mut tags = Vec::with_capacity(searches.len());
+    for search in searches {
+        tags.push(connection.send(&format!("UID SEARCH {search}")).await?);
     }
     let mut uids = Vec::new();
     for tag in tags {
@@ -130,15 +133,16 @@ async fn search(connection: &mut Connection<'_>, sets: Vec<String>, criteria: &s
     Ok(uids)
 }
 
-/// Cuts a span of UIDs so that no answer to a SEARCH has too many: one piece where the folder has few messages.
-fn windows(first: u32, last: Option<u32>, exists: u32) -> Vec<String> {
-    let Some(last) = last.filter(|last| *last >= first) else { return vec![format!("{first}:*")] };
+/// Cuts a large folder by sequence numbers, so that no answer to a SEARCH has too many UIDs, however they lie. Each piece is a
+/// criterion with a space behind it; a small folder is one piece without any.
+fn windows(exists: u32) -> Vec<String> {
     if exists <= WINDOW {
-        return vec![format!("{first}:{last}")];
+        return vec![String::new()];
     }
-    let step = ((last - first) / WINDOWS + 1).max(WINDOW);
-    let starts = std::iter::successors(Some(first), |start| start.checked_add(step).filter(|next| *next <= last));
-    starts.map(|start| format!("{start}:{}", last.min(start.saturating_add(step - 1)))).collect()
+    let last = exists.div_ceil(WINDOW) - 1;
+    // The last one has no end: messages may have arrived.
+    let end = |piece: u32| if piece == last { "*".to_owned() } else { ((piece + 1) * WINDOW).to_string() };
+    (0..=last).map(|piece| format!("{}:{} ", piece * WINDOW + 1, end(piece))).collect()
 }
 
 #[cfg(test)]
@@ -147,12 +151,10 @@ mod tests {
 
     #[test]
     fn a_large_folder_is_asked_about_in_pieces() {
-        assert_eq!(windows(1, Some(1_000_000), 50_000), ["1:1000000"]);
-        assert_eq!(windows(7, None, 99_999), ["7:*"]);
-        assert_eq!(windows(9, Some(8), 99_999), ["9:*"]);
-        assert_eq!(windows(1, Some(100_001), 50_001), ["1:50000", "50001:100000", "100001:100001"]);
-        let all = windows(1, Some(u32::MAX), 60_000);
-        assert_eq!((all.len(), all[0].as_str()), (256, "1:16777216"));
-        assert_eq!(all[255], format!("{}:{}", 255u32 * 16_777_216 + 1, u32::MAX));
+        assert_eq!(windows(0), [""]);
+        assert_eq!(windows(50_000), [""]);
+        assert_eq!(windows(50_001), ["1:50000 ", "50001:* "]);
+        assert_eq!(windows(150_000), ["1:50000 ", "50001:100000 ", "100001:* "]);
+        assert_eq!(windows(u32::MAX).len(), 85_900);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use duckdb::Connection;
 
-use super::super::QueryError;
+use super::super::{QueryError, Scope};
 use super::names::{Names, Tally};
 use super::{Finding, some};
 use crate::parse::PolicyWord;
@@ -36,7 +36,7 @@ const INHERITED: &str = "
 SELECT policy_domain, header_from, sender_key, sum(messages)::UBIGINT
 FROM flow
 WHERE header_from <> policy_domain
-    AND header_from NOT IN (SELECT policy_domain_no FROM report WHERE policy_domain_no IS NOT NULL)
+    AND header_from NOT IN (SELECT policy_domain_no FROM report p WHERE policy_domain_no IS NOT NULL AND {ever})
 GROUP BY policy_domain, header_from, sender_key";
 
 // `sampled_out` follows from G04 and `policy_test_mode` from G05; the evidence names every type with its messages.
@@ -65,12 +65,13 @@ GROUP BY r.policy_domain, lower(p.reporter) HAVING sum(r.messages) > 0 ORDER BY 
 /// Finds the gaps that sums of `flow` show.
 pub(super) fn findings(
     connection: &Connection,
+    scope: &Scope,
     names: &Names,
     policies: &[Policy],
 ) -> Result<Vec<Finding>, QueryError> {
     let mut found = unaligned(connection, names)?;
     found.extend(spf_alone(connection, names, policies)?);
-    found.extend(inherited(connection, names, policies)?);
+    found.extend(inherited(connection, scope, names, policies)?);
     found.extend(overrides(connection, names)?);
     Ok(found)
 }
@@ -160,9 +161,15 @@ fn spf_alone(connection: &Connection, names: &Names, policies: &[Policy]) -> Res
     Ok(found)
 }
 
-fn inherited(connection: &Connection, names: &Names, policies: &[Policy]) -> Result<Vec<Finding>, QueryError> {
+fn inherited(
+    connection: &Connection,
+    scope: &Scope,
+    names: &Names,
+    policies: &[Policy],
+) -> Result<Vec<Finding>, QueryError> {
+    let ever = Scope { since: None, until: None, domains: None, ..scope.clone() };
     let mut by_domain: BTreeMap<u32, (Tally, BTreeMap<u32, u64>)> = BTreeMap::new();
-    let mut statement = connection.prepare(INHERITED)?;
+    let mut statement = connection.prepare(&INHERITED.replace("{ever}", &ever.of_reports("p.")))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (Some(domain), header_from): (Option<u32>, u32) = (row.get(0)?, row.get(1)?) else { continue };

@@ -103,7 +103,7 @@ impl Mail<'_> {
         let policies = policies(connection, scope)?;
         let mut found = policy::findings(&policies, expected.domains);
         found.extend(policy::flapping(connection, scope)?);
-        found.extend(mail::findings(connection, &names, &policies)?);
+        found.extend(mail::findings(connection, scope, &names, &policies)?);
         found.extend(results::findings(connection, scope, &names, &policies)?);
         found.extend(reports::findings(connection, scope, expected.domains)?);
         found.extend(senders::findings(connection, &names, senders, expected.gaps)?);

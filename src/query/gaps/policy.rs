@@ -33,7 +33,8 @@ pub(super) fn findings(policies: &[Policy], expected: &[DomainRule]) -> Vec<Find
 
 fn of_domain(policy: &Policy, expected: &[DomainRule]) -> Vec<Finding> {
     let mut found = Vec::new();
-    let seen = format!("in the newest reports of {} reporter{}", policy.reporters, plural(policy.reporters));
+    let by = |reporters: u64| format!("in the newest reports of {reporters} reporter{}", plural(reporters));
+    let seen = by(policy.reporters);
     let mut add = |gap, severity, text: String| found.push(Finding::new(gap, &policy.domain, severity, text));
     // An absent np is sp (RFC 9989): only a published one can be weaker.
     let (p, sp, np) = (policy.p, policy.sp, policy.np);
@@ -51,10 +52,10 @@ fn of_domain(policy: &Policy, expected: &[DomainRule]) -> Vec<Finding> {
     if let Some(pct) = policy.pct.filter(|pct| *pct < 100)
         && asks(p)
     {
-        add("G04", Severity::Warn, format!("p={}, pct={pct} {seen}", word(p)));
+        add("G04", Severity::Warn, format!("p={}, pct={pct} {}", word(p), by(policy.pct_reporters)));
     }
     if policy.testing && [p, sp, np].into_iter().any(asks) {
-        add("G05", Severity::Warn, format!("t=y with p={}, sp={} {seen}", word(p), word(sp)));
+        add("G05", Severity::Warn, format!("t=y with p={}, sp={} {}", word(p), word(sp), by(policy.testing_reporters)));
     }
     let parked = expected.iter().any(|rule| !rule.sends && domain_name(&rule.name) == policy.domain.as_str());
     if parked && (p != Some(PolicyWord::Reject) || sp != Some(PolicyWord::Reject)) {

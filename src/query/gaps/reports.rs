@@ -29,13 +29,13 @@ SELECT policy_domain, arg_max(reporter, (end_at, reporter)), epoch_ms(max(end_at
     coalesce(sum(messages), 0)::UBIGINT
 FROM report
 WHERE {domains} AND policy_domain IS NOT NULL AND report_day > ?::DATE - 30 AND report_day <= ?::DATE
-GROUP BY policy_domain, lower(reporter) ORDER BY policy_domain, 5 DESC";
+GROUP BY policy_domain, lower(reporter) ORDER BY policy_domain, 5 DESC, 2";
 
 const ERRORS: &str = "
 SELECT policy_domain, min(reporter), error, max(report_day)::VARCHAR
 FROM (SELECT policy_domain, reporter, report_day, unnest(errors) AS error FROM report
       WHERE {reports} AND policy_domain IS NOT NULL AND len(errors) > 0)
-GROUP BY policy_domain, lower(reporter), error ORDER BY policy_domain, 4 DESC";
+GROUP BY policy_domain, lower(reporter), error ORDER BY policy_domain, 4 DESC, 2, 3";
 
 /// Days without a report that are a gap, and that make it grave.
 const SILENT_DAYS: i64 = 3;

@@ -39,7 +39,7 @@ FROM record r
 JOIN spf_error e ON e.stream = r.stream
 JOIN report p ON p.report_no = r.report_no
 WHERE {records}
-GROUP BY ALL HAVING sum(r.messages) > 0 ORDER BY sum(r.messages) DESC";
+GROUP BY ALL HAVING sum(r.messages) > 0 ORDER BY sum(r.messages) DESC, 1, 2, 3";
 
 const STRICT: &str = r#"
 WITH s AS (
@@ -60,7 +60,7 @@ SELECT s.policy_domain, 'SPF', o.d."domain", h.name, sum(s.spf)::UBIGINT AS mess
 FROM s JOIN stream t ON t.stream_no = s.stream JOIN domain h ON h.domain_no = t.header_from JOIN mail o ON o.auth_no = t.auth
 WHERE o.d.result = 'pass' AND o.d.domain_org = h.domain_org AND o.d."domain" <> h.name AND coalesce(o.d."scope", 'mfrom') <> 'helo'
 GROUP BY ALL HAVING messages > 0
-ORDER BY messages DESC"#;
+ORDER BY messages DESC, 1, 2, 3, 4"#;
 
 /// A selector that fails on more than this is broken rather than forwarded.
 const BROKEN_SELECTOR: f64 = 0.01;

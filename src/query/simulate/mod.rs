@@ -258,7 +258,10 @@ fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)],
         .filter(|(_, hits)| hits.newly() + hits.spared > 0)
         .map(|(sender, hits)| row(both, sender, hits, all.messages, tolerance))
         .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.newly_quarantined + row.newly_rejected));
+    rows.sort_by(|a, b| {
+        let hit = |row: &SimulatedSender| row.newly_quarantined + row.newly_rejected;
+        hit(b).cmp(&hit(a)).then_with(|| a.sender.cmp(&b.sender))
+    });
     let ready = !rows.iter().any(|row| row.blocks);
     simulation.ready &= ready;
     simulation.judged.recomputed += all.messages - all.by_reporter;
