@@ -59,7 +59,7 @@ pub use trend::TrendArgs;
 pub use watch::WatchArgs;
 
 use crate::cli::{Command, Global};
-use crate::config::{Config, Tenant};
+use crate::config::{Config, ConfigError, Tenant};
 use crate::evidence::Gateways;
 use crate::print::{Answer, Format, Output};
 use crate::query::QueryError;
@@ -106,7 +106,9 @@ pub struct Usage(pub String);
 /// Returns the exit status of an error: 2 for wrong usage, else 1.
 pub fn status(error: &anyhow::Error) -> u8 {
     let usage = |cause: &(dyn std::error::Error + 'static)| {
-        cause.is::<Usage>() || cause.downcast_ref::<QueryError>().is_some_and(QueryError::is_usage)
+        cause.is::<Usage>()
+            || cause.downcast_ref::<QueryError>().is_some_and(QueryError::is_usage)
+            || matches!(cause.downcast_ref(), Some(ConfigError::NoTenant { .. }))
     };
     if error.chain().any(usage) { 2 } else { 1 }
 }

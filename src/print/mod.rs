@@ -115,6 +115,27 @@ impl Page {
         self
     }
 
+    /// Adds a sentence, folded at blanks to the width of tables; what follows the first line stands below its own beginning.
+    #[must_use]
+    pub fn sentence(mut self, beginning: &str, text: &str) -> Self {
+        let mut line = beginning.to_owned();
+        let indent = " ".repeat(beginning.chars().count());
+        let mut empty = true;
+        for word in text.split(' ') {
+            if !empty && line.chars().count() + 1 + word.chars().count() > usize::from(table::WIDTH) {
+                self.blocks.push(Block::Line(std::mem::replace(&mut line, indent.clone())));
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        self.blocks.push(Block::Line(line));
+        self
+    }
+
     /// Adds a table.
     #[must_use]
     pub fn table(mut self, table: Table) -> Self {

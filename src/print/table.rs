@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, pr
 use super::{Block, Cell, Page, Table, count, percent, plain};
 
 /// Widest table. Pipes and terminals get the same text.
-const WIDTH: u16 = 100;
+pub(super) const WIDTH: u16 = 100;
 
 /// Widest column that is never folded.
 const UNFOLDED: usize = 34;

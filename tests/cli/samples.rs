@@ -117,6 +117,21 @@ fn a_table_fits_a_hundred_columns() {
     }
 }
 
+/// The names that a config gives are longer than those that reports show.
+#[test]
+fn tables_with_the_names_of_a_config_fit_too() {
+    let (world, _) = story();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_reports/dmarcase.toml");
+    for command in
+        ["senders", "senders --unknown", "rates --by sender", "gaps", "trend", "simulate --p reject", "status"]
+    {
+        let args: Vec<&str> = ["--config", config].into_iter().chain(command.split(' ')).collect();
+        for line in world.text(&args).lines() {
+            assert!(line.chars().count() <= 100, "{command}: {line}");
+        }
+    }
+}
+
 #[test]
 fn a_long_name_is_broken_behind_its_punctuation() {
     let (world, _) = story();

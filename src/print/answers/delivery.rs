@@ -2,7 +2,7 @@
 
 use super::counted;
 use crate::commands::DeliveryImportAnswer;
-use crate::evidence::{DeliveryBy, DeliverySummary, Outcomes};
+use crate::evidence::{DeliveryBy, DeliveryRow, DeliverySummary, Outcomes};
 use crate::print::{Answer, Cell, Page, Table, count, percent};
 use crate::query::Span;
 
@@ -92,12 +92,24 @@ impl Answer for DeliverySummary {
                 count(total.bounced),
                 count(total.pending),
             ))
-            .line("A message counts on the UTC day of its first attempt.")
+            .line(
+                "A message counts on the UTC day of its first attempt, with all that became of it, whenever that was.",
+            )
             .line("A deferral that is delivered later is no loss.");
         if self.by == DeliveryBy::Response {
             page = page
                 .line("Outcomes are those of the messages that got the response at least once.")
                 .line("A message may stand in several rows.");
+        }
+        let nameless = |row: &DeliveryRow| row.name.get(self.by.key()).is_some_and(Option::is_none);
+        if self.by == DeliveryBy::Source && self.rows.iter().any(nameless) {
+            page = page
+                .line(
+                    "Where only refusals name the address, its share says nothing: successes stand in the row (none).",
+                )
+                .line(
+                    "`delivery import --source-ip ADDRESS` says it for all; --ip ADDRESS --or-unknown-ip counts both.",
+                );
         }
         if self.internal > 0 {
             page = page.line(format!(

@@ -28,7 +28,7 @@ impl Answer for Rates {
             ("spf_aligned", ""),
             ("spf_rate", "SPF"),
             ("quarantined", "quar."),
-            ("rejected", "rejected"),
+            ("rejected", "rej."),
             ("sources", "sources"),
         ]);
         for row in &self.rows {

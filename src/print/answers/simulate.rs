@@ -22,7 +22,7 @@ impl Answer for Simulation {
                 domain.domain, domain.simulated, domain.published
             ));
             for reason in &domain.because {
-                page = page.line(format!("  - {reason}"));
+                page = page.sentence("  - ", reason);
             }
             let rows: Vec<&SimulatedSender> =
                 self.rows.iter().filter(|row| row.domain == domain.domain).filter(hit).collect();
