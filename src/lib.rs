@@ -33,5 +33,4 @@ pub mod senders;
 pub mod severity;
 pub mod store;
 pub mod unpack;
-pub mod watch;
 pub mod words;

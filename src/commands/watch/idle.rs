@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::TICK;
+use super::plan::{OPERATOR_WAIT, waits};
 use crate::config::{MailboxConfig, Schedule};
 use crate::fetch::imap::{Idler, Pulse, Tokens, Woke};
-use crate::watch::{OPERATOR_WAIT, waits};
 
 /// A connection that was up for this long and is lost is an ordinary loss: the waits begin anew.
 const UP: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 
 mod idle;
 mod line;
+mod plan;
 mod systemd;
 
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use super::poll::Cycled;
 use super::{Context, Exit, stop_on_signal};
 use crate::config::{Config, MailboxConfig};
 use crate::fetch::imap::{MailboxPoll, Tokens};
-use crate::watch::{Ended, Plan};
 use crate::words::told;
 use idle::Idlers;
 use line::{LINES, Line, Work};
+use plan::{Ended, Plan};
 use systemd::Watchdog;
 
 /// How often the loop looks at signals, clocks and the watchdog while nothing is polled.

@@ -12,14 +12,14 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// Longest wait after failures, unless the schedule comes first.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Least wait after a failure that someone must act on: a wrong password tried again and again locks an account.
-pub(crate) const OPERATOR_WAIT: Duration = Duration::from_secs(300);
+pub(super) const OPERATOR_WAIT: Duration = Duration::from_secs(300);
 
 /// A clock that goes back by less than this was corrected by its time service.
 const CLOCK: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 
 /// How a poll ended, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(super) enum Ended {
     /// It went through.
     Well,
     /// It was ended in the middle, since others wait; it goes on where it was.
@@ -34,7 +34,7 @@ pub enum Ended {
 
 /// When each mailbox is due.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(super) struct Plan {
     lines: Vec<Line>,
 }
 
@@ -57,13 +57,13 @@ struct Line {
 
 impl Plan {
     /// Makes a plan: every mailbox is due at once, to catch up with what arrived while nobody watched.
-    pub fn new(mailboxes: &[MailboxConfig], now: DateTime<Local>) -> Self {
+    pub(super) fn new(mailboxes: &[MailboxConfig], now: DateTime<Local>) -> Self {
         Self::beside(mailboxes, &[], now)
     }
 
     /// Makes a plan while polls of these names are under way, begun by a config before: they go on, and a mailbox is not due before
     /// its poll ends.
-    pub fn beside(mailboxes: &[MailboxConfig], polling: &[&str], now: DateTime<Local>) -> Self {
+    pub(super) fn beside(mailboxes: &[MailboxConfig], polling: &[&str], now: DateTime<Local>) -> Self {
         let line = |mailbox: &MailboxConfig| Line {
             mailbox: mailbox.clone(),
             due: now,
@@ -78,7 +78,7 @@ impl Plan {
     }
 
     /// Takes the mailbox that is due the longest, whose poll begins now.
-    pub fn begin(&mut self, now: DateTime<Local>) -> Option<MailboxConfig> {
+    pub(super) fn begin(&mut self, now: DateTime<Local>) -> Option<MailboxConfig> {
         for line in &mut self.lines {
             // A clock that was set back, as after a boot with a wrong one, would put everything off for as long.
             if now < line.planned - CLOCK {
@@ -93,17 +93,18 @@ impl Plan {
     }
 
     /// Returns whether a mailbox has waited for its poll for this long.
-    pub fn waits(&self, now: DateTime<Local>, long: chrono::TimeDelta) -> bool {
+    pub(super) fn waits(&self, now: DateTime<Local>, long: chrono::TimeDelta) -> bool {
         self.lines.iter().any(|line| !line.polling && line.due + long <= now)
     }
 
     /// Returns when the next one is due, of those whose poll is not under way.
-    pub fn next(&self) -> Option<DateTime<Local>> {
+    #[cfg(test)]
+    fn next(&self) -> Option<DateTime<Local>> {
         self.lines.iter().filter(|line| !line.polling).map(|line| line.due).min()
     }
 
     /// Takes in that mail arrived. A mailbox that cannot be polled keeps its wait.
-    pub fn wake(&mut self, name: &str, now: DateTime<Local>) {
+    pub(super) fn wake(&mut self, name: &str, now: DateTime<Local>) {
         let Some(line) = self.line(name) else { return };
         line.woken |= line.polling;
         if !line.deaf {
@@ -112,7 +113,7 @@ impl Plan {
     }
 
     /// Takes in how a poll that began at `began` ended at `now`.
-    pub fn ended(&mut self, name: &str, began: DateTime<Local>, now: DateTime<Local>, ended: Ended) {
+    pub(super) fn ended(&mut self, name: &str, began: DateTime<Local>, now: DateTime<Local>, ended: Ended) {
         let Some(line) = self.line(name) else { return };
         line.polling = false;
         line.planned = now;
@@ -150,7 +151,7 @@ impl Plan {
 }
 
 /// Doubling waits, each with jitter, so that many installations do not come back to a server in step.
-pub(crate) fn waits() -> ExponentialBackoff {
+pub(super) fn waits() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_WAIT)
         .with_max_delay(LONGEST_WAIT)
