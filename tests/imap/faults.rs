@@ -152,6 +152,14 @@ fn the_position_stays_where_the_survey_is_refused() {
     assert_eq!((store.uids(), store.last_uid()), (vec![1, 2, 3, 4], 4));
 }
 
+/// An answer without an end is cut, before it fills the memory.
+#[test]
+fn an_answer_without_end_is_cut() {
+    let (store, errors, _) = played(3, &[Play::Flood]);
+    assert!(only(&errors).contains("more than 64 MB of it"), "{errors:?}");
+    assert_eq!((store.uids(), store.last_uid()), (Vec::new(), 0));
+}
+
 /// Many mails that are gone by the time they are fetched cost one question, not one each.
 #[test]
 fn mails_that_vanish_together_cost_one_question() {

@@ -36,6 +36,8 @@ pub(crate) enum Play {
     CloseAtSize(u32),
     /// It answers a SEARCH with small talk for ever.
     Chatter,
+    /// It answers a SEARCH with numbers for ever.
+    Flood,
     /// SEARCH is refused.
     NoSearch,
     /// SEARCH for what is not deleted is refused.
@@ -292,6 +294,11 @@ impl Session {
                 while self.say("* OK still here\r\n") {
                     thread::sleep(Duration::from_millis(100));
                 }
+                false
+            }
+            "SEARCH" if self.plays(&Play::Flood) => {
+                let line = format!("* SEARCH{}\r\n", " 4294967295".repeat(50_000));
+                while self.say(&line) {}
                 false
             }
             "SEARCH" if command.contains("UNDELETED") && self.plays(&Play::NoUndeleted) => {

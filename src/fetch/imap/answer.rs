@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::Fault;
+use super::haul::Haul;
 
 /// What a poll did with one folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -32,6 +33,20 @@ pub struct FolderPoll {
     pub errors: Vec<String>,
     /// The folder could not be polled to its end. False where only single messages were refused.
     pub failed: bool,
+}
+
+impl FolderPoll {
+    /// Takes in what a download did. `again`: it was only for mails that had been refused before.
+    pub(super) fn take_in(&mut self, haul: &Haul<'_>, again: bool) {
+        self.fetched = haul.counts.mails;
+        self.bytes = haul.counts.bytes;
+        self.over_limit = haul.counts.over_limit;
+        self.refused = haul.counts.refused;
+        let still = if again { haul.still.as_slice() } else { &[] };
+        self.errors.extend(haul.errors.iter().chain(still).map(ToString::to_string));
+        // Refused, and nothing that was given beside them: the position stays, so the poll has not reached its end.
+        self.failed = haul.holds_back();
+    }
 }
 
 /// What a poll did with one mailbox.

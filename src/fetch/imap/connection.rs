@@ -14,6 +14,10 @@ use super::wire::{Trip, Wire};
 
 /// How often a wait looks whether the program shall stop.
 const TICK: Duration = Duration::from_secs(1);
+/// Bytes of the answer to one command other than the download of messages: the sizes of more than a million.
+const ANSWER_BYTES: u64 = 64 << 20;
+/// Time for such an answer, however busy the server says that it is.
+const ANSWER_TIME: Duration = Duration::from_secs(30 * 60);
 /// How long a server that keeps sending may go on once the program shall stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// A server that sends less than this in the time of `timeout.answer` counts as stalled.
@@ -253,7 +257,16 @@ impl<'a> Connection<'a> {
         step: &'static str,
         mut look: impl FnMut(&Response<'_>),
     ) -> Result<Done, Fault> {
+        let (began, before) = (Instant::now(), self.client.get_ref().received);
         loop {
+            // What is kept of an answer is bounded, and a server that only says that it is still there comes to an end.
+            if self.client.get_ref().received - before > ANSWER_BYTES {
+                let text = format!("more than {} MB of it", ANSWER_BYTES >> 20);
+                return Err(Fault::Protocol { step, text });
+            }
+            if began.elapsed() > ANSWER_TIME {
+                return Err(self.stalled(step));
+            }
             let done = self
                 .next(step, |response| {
                     let done = done_of(tag, response);

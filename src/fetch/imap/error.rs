@@ -258,7 +258,7 @@ pub enum Fault {
         uid: Option<u32>,
     },
     /// What came is no IMAP.
-    #[error("the server's answer during {step} is no IMAP: {text}; is this an IMAP port?")]
+    #[error("the server's answer during {step} cannot be read as IMAP: {text}{}", at_first(step))]
     Protocol {
         /// What was going on.
         step: &'static str,
@@ -381,6 +381,11 @@ impl Fault {
                 | Self::TokenEndpoint { .. }
         )
     }
+}
+
+/// What may be wrong where the very first answer is none of a mail server.
+fn at_first(step: &str) -> &'static str {
+    if step == "greeting" { "; is this an IMAP port?" } else { "" }
 }
 
 /// Makes what a stranger says fit for a log: no control characters, 300 at most.

@@ -16,7 +16,7 @@ use super::folders::{self, Folder, FolderStatus, Opened};
 use super::haul::{Haul, Wanted};
 use super::login::session;
 use super::oauth2::Tokens;
-use super::resume::{Anew, Resume};
+use super::resume::Resume;
 use super::survey;
 use super::{Committed, CommittedKind, Remembered, Sink};
 use crate::config::MailboxConfig;
@@ -186,13 +186,7 @@ impl<'a> Poll<'a> {
         let last_uid = resume.last_uid;
         if let Some(anew) = resume.anew {
             answer.renumbered = true;
-            let what = match anew {
-                Anew::Renumbered => format!("the server numbers its mails anew (UIDVALIDITY {})", opened.uid_validity),
-                Anew::WentBack => format!("the server's UIDs went back to {}", opened.uid_next),
-            };
-            tracing::warn!(
-                "mailbox `{account}`, folder `{name}`: {what}; all are read again, what is stored is recognised"
-            );
+            tracing::warn!("mailbox `{account}`, folder `{name}`: {}", anew.told(&opened));
         }
         pending.uid_validity = opened.uid_validity;
         answer.messages = opened.exists;
@@ -229,17 +223,10 @@ impl<'a> Poll<'a> {
         let result = crew.download(line, &haul).await;
         let mut haul = haul.into_inner();
         haul.advance();
-        answer.fetched = haul.counts.mails;
-        answer.bytes = haul.counts.bytes;
-        answer.over_limit = haul.counts.over_limit;
-        answer.refused = haul.counts.refused;
         if haul.counts.wrong_sizes > 1 {
             tracing::warn!("mailbox `{account}`, folder `{name}`: {} sizes announced wrongly", haul.counts.wrong_sizes);
         }
-        let still = if self.only_again { haul.still.as_slice() } else { &[] };
-        answer.errors.extend(haul.errors.iter().chain(still).map(ToString::to_string));
-        // Refused, and nothing that was given beside them: the position stays, so the poll has not reached its end.
-        answer.failed = haul.holds_back();
+        answer.take_in(&haul, self.only_again);
         pending.handed = std::mem::take(&mut haul.handed);
         match result {
             // What was handed over is committed and may be tidied up, whatever became of the rest.

@@ -1,6 +1,7 @@
 //! Where the poll of a folder goes on, by what the store remembers of it.
 
 use super::Remembered;
+use super::folders::Opened;
 
 /// Where the poll of a folder goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub(super) enum Anew {
     Renumbered,
     /// UIDs never go back (RFC 9051 section 2.3.1.1). Where they do, a backup of the mail was put back, and they name other mails.
     WentBack,
+}
+
+impl Anew {
+    /// Says it, for the log.
+    pub(super) fn told(self, opened: &Opened) -> String {
+        let what = match self {
+            Self::Renumbered => format!("the server numbers its mails anew (UIDVALIDITY {})", opened.uid_validity),
+            Self::WentBack => format!("the server's UIDs went back to {}", opened.uid_next),
+        };
+        format!("{what}; all are read again, what is stored is recognised")
+    }
 }
 
 impl Resume {
