@@ -101,6 +101,39 @@ fn statements_that_the_case_quotes_give_its_figures() {
     }
 }
 
+/// The commands that the case quotes, run as they stand, answer with the case's own figures: for the same days, as of the same day.
+#[test]
+fn commands_that_the_case_quotes_give_its_figures() {
+    let flags = ["--as-of", "2026-10-26"];
+    let case = case(&flags);
+    let (_, text, _) = run(store(), &[&["case", "--domain", "northwind.example"], &flags[..]].concat());
+    let quoted = |command: &str| -> Value {
+        let start =
+            text.find(&format!("` dmarcase {command} --domain ")).unwrap_or_else(|| panic!("{command}: {text}"));
+        let line = text[start + 2..].split('`').next().unwrap().trim();
+        let words: Vec<&str> = line.split(' ').skip(1).map(|word| word.trim_matches('\'')).collect();
+        let (status, answer, error) = run(store(), &[&["--format", "json"], &words[..]].concat());
+        assert_eq!(status, 0, "{line}: {error}");
+        serde_json::from_str(&answer).unwrap()
+    };
+    let senders = quoted("senders");
+    for row in case["senders"]["senders"].as_array().unwrap() {
+        let same = senders["rows"].as_array().unwrap().iter().find(|one| one["sender"] == row["sender"]).unwrap();
+        assert_eq!((&same["messages"], &same["dmarc_pass"]), (&row["messages"], &row["dmarc_pass"]), "{row}");
+    }
+    let gaps = quoted("gaps");
+    let told: Vec<&Value> = gaps["rows"].as_array().unwrap().iter().map(|row| &row["evidence"]).collect();
+    let mut compared = 0;
+    for point in
+        case["weak_points"].as_array().unwrap().iter().filter(|point| point["id"].as_str().unwrap().starts_with('G'))
+    {
+        let evidence = point["evidence"].as_str().unwrap();
+        assert!(told.iter().any(|one| evidence.contains(one.as_str().unwrap())), "{evidence} is not among {told:?}");
+        compared += 1;
+    }
+    assert!(compared > 2, "{case:#}");
+}
+
 #[test]
 fn five_samples_of_different_domains_with_their_histories() {
     let case = case(&[]);
