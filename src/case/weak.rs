@@ -16,6 +16,8 @@ pub(super) fn weak_points(case: &Case, gaps: Vec<GapRow>) -> Vec<WeakPoint> {
     let mut points: Vec<WeakPoint> = gaps.into_iter().map(of_gap).collect();
     evidence(case, &mut points);
     addresses(case, &mut points);
+    streams(case, &mut points);
+    authentication(case, &mut points);
     identity(case, &mut points);
     points.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
     points
@@ -115,7 +117,7 @@ fn evidence(case: &Case, points: &mut Vec<WeakPoint>) {
     }
 }
 
-/// Volume, streams and authentication of the case's addresses.
+/// What kind of addresses the case is about.
 fn addresses(case: &Case, points: &mut Vec<WeakPoint>) {
     let request = &case.request;
     if request.ips.len() > 1 {
@@ -138,6 +140,10 @@ fn addresses(case: &Case, points: &mut Vec<WeakPoint>) {
             "ask the platform for its view of the whole pool, or for a dedicated address",
         ));
     }
+}
+
+/// How steadily they send, and what shares them.
+fn streams(case: &Case, points: &mut Vec<WeakPoint>) {
     for row in case.senders.volume.iter().filter(|row| !row.is_steady()) {
         let text = format!(
             "{} by {}: {} of {} days without mail, largest step {} times on {}",
@@ -156,20 +162,11 @@ fn addresses(case: &Case, points: &mut Vec<WeakPoint>) {
             "send a steady volume to engaged recipients; no bursts while the reputation recovers",
         ));
     }
-    for ip in &request.ips {
-        let streams = |source: &str| {
-            let mut names: Vec<&str> = case
-                .senders
-                .streams
-                .iter()
-                .filter(|s| s.ip == *ip && s.source == source)
-                .map(|s| s.from.as_str())
-                .collect();
-            names.sort_unstable();
-            names.dedup();
-            names
-        };
-        let from = streams("DMARC reports");
+    for ip in &case.request.ips {
+        let by_reports = case.senders.streams.iter().filter(|s| s.ip == *ip && s.source == "DMARC reports");
+        let mut from: Vec<&str> = by_reports.map(|stream| stream.from.as_str()).collect();
+        from.sort_unstable();
+        from.dedup();
         if from.len() > 1 {
             let text = format!("{ip} carries {} From domains by DMARC reports: {}", from.len(), from.join(", "));
             points.push(point(
@@ -191,6 +188,10 @@ fn addresses(case: &Case, points: &mut Vec<WeakPoint>) {
             "keep one bounce domain for the stream",
         ));
     }
+}
+
+/// What receivers report of them.
+fn authentication(case: &Case, points: &mut Vec<WeakPoint>) {
     for ip in &case.authentication.ips {
         if ip.messages == 0 && case.authentication.domains.is_some() {
             let text = format!("no report on the domain names {} in the period", ip.ip);

@@ -194,69 +194,90 @@ fn ahead() -> u8 {
     16
 }
 
+impl Written {
+    fn idle_poll(&self) -> Duration {
+        self.idle_poll.map_or(Duration::from_secs(3600), |span| span.0)
+    }
+
+    fn check_names(&self) -> Result<(), String> {
+        if self.name.is_empty() || self.host.is_empty() || self.user.is_empty() {
+            return Err("name, host and user must not be empty".to_owned());
+        }
+        if self.user.chars().any(char::is_control) {
+            return Err("user has a control character".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_folders(&self) -> Result<(), String> {
+        if self.folders.is_empty() || self.folders.iter().any(String::is_empty) {
+            return Err("folders must name at least one folder".to_owned());
+        }
+        let after = [&self.after, &self.after_other, &self.after_rejected];
+        let places = after.into_iter().filter_map(|after| match after {
+            After::Move(name) | After::Flag(name) => Some(name),
+            After::Keep | After::Delete => None,
+        });
+        if places.chain(&self.folders).any(|name| name.chars().any(char::is_control)) {
+            return Err("the name of a folder or keyword has a control character".to_owned());
+        }
+        for pattern in &self.folders {
+            globset::Glob::new(pattern).map_err(|error| format!("folder pattern {error}"))?;
+        }
+        for after in after {
+            if let After::Move(target) = after
+                && self.folders.iter().any(|folder| folder.eq_ignore_ascii_case(target))
+            {
+                return Err(format!("moves mail to `{target}`, which is polled too: it would be read for ever"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), String> {
+        let timeouts = [self.timeout.connect, self.timeout.login, self.timeout.answer];
+        let fault = if self.port == Some(0) {
+            "port 0 is none: leave it out for 993, or 143 without implicit TLS"
+        } else if self.mail_bytes == Some(0) {
+            "mail_bytes = 0 lets no mail through"
+        } else if self.idle_poll() < SHORTEST {
+            "idle_poll is too often for a mail server: use 10s or more"
+        } else if !(1..=8).contains(&self.connections) {
+            "connections must be 1 to 8"
+        } else if self.requests_ahead > 64 {
+            "requests_ahead must be 0 to 64"
+        } else if timeouts.contains(&0) {
+            "a timeout of 0 s lets nothing through"
+        } else {
+            return Ok(());
+        };
+        Err(fault.to_owned())
+    }
+}
+
+fn login(password: Option<Secret>, oauth2: Option<OAuth2Config>) -> Result<Login, String> {
+    match (password, oauth2) {
+        (Some(secret), None) => Ok(Login::Password(secret)),
+        (None, Some(oauth2)) => Ok(Login::OAuth2(Box::new(oauth2))),
+        (Some(_), Some(_)) => Err("give a password or oauth2, not both".to_owned()),
+        (None, None) => {
+            let text = "no login: give one of password_file, password_env, password_command and [mailbox.oauth2]";
+            Err(text.to_owned())
+        }
+    }
+}
+
 impl TryFrom<Written> for MailboxConfig {
     type Error = String;
 
     fn try_from(w: Written) -> Result<Self, String> {
+        let fault = |text: String| format!("mailbox `{}`: {text}", w.name);
+        w.check_names().and_then(|()| w.check_folders()).and_then(|()| w.check_numbers()).map_err(fault)?;
+        let idle_poll = w.idle_poll();
+        let password = Secret::pick("password", w.password_file, w.password_env, w.password_command);
         let name = w.name;
-        let fault = |text: String| format!("mailbox `{name}`: {text}");
-        let password = Secret::pick("password", w.password_file, w.password_env, w.password_command).map_err(fault)?;
-        let login = match (password, w.oauth2) {
-            (Some(secret), None) => Login::Password(secret),
-            (None, Some(oauth2)) => Login::OAuth2(Box::new(oauth2)),
-            (Some(_), Some(_)) => return Err(fault("give a password or oauth2, not both".to_owned())),
-            (None, None) => {
-                return Err(fault(
-                    "no login: give one of password_file, password_env, password_command and [mailbox.oauth2]"
-                        .to_owned(),
-                ));
-            }
-        };
-        if name.is_empty() || w.host.is_empty() || w.user.is_empty() {
-            return Err(fault("name, host and user must not be empty".to_owned()));
-        }
-        if w.user.chars().any(char::is_control) {
-            return Err(fault("user has a control character".to_owned()));
-        }
-        if w.folders.is_empty() || w.folders.iter().any(String::is_empty) {
-            return Err(fault("folders must name at least one folder".to_owned()));
-        }
-        let places = [&w.after, &w.after_other, &w.after_rejected].into_iter().filter_map(|after| match after {
-            After::Move(name) | After::Flag(name) => Some(name),
-            After::Keep | After::Delete => None,
-        });
-        if places.chain(&w.folders).any(|name| name.chars().any(char::is_control)) {
-            return Err(fault("the name of a folder or keyword has a control character".to_owned()));
-        }
-        for pattern in &w.folders {
-            globset::Glob::new(pattern).map_err(|error| fault(format!("folder pattern {error}")))?;
-        }
-        for after in [&w.after, &w.after_other, &w.after_rejected] {
-            if let After::Move(target) = after
-                && w.folders.iter().any(|folder| folder.eq_ignore_ascii_case(target))
-            {
-                return Err(fault(format!("moves mail to `{target}`, which is polled too: it would be read for ever")));
-            }
-        }
-        if w.port == Some(0) {
-            return Err(fault("port 0 is none: leave it out for 993, or 143 without implicit TLS".to_owned()));
-        }
-        if w.mail_bytes == Some(0) {
-            return Err(fault("mail_bytes = 0 lets no mail through".to_owned()));
-        }
-        let idle_poll = w.idle_poll.map_or(Duration::from_secs(3600), |span| span.0);
-        if idle_poll < SHORTEST {
-            return Err(fault("idle_poll is too often for a mail server: use 10s or more".to_owned()));
-        }
-        if !(1..=8).contains(&w.connections) {
-            return Err(fault("connections must be 1 to 8".to_owned()));
-        }
-        if w.requests_ahead > 64 {
-            return Err(fault("requests_ahead must be 0 to 64".to_owned()));
-        }
-        if [w.timeout.connect, w.timeout.login, w.timeout.answer].contains(&0) {
-            return Err(fault("a timeout of 0 s lets nothing through".to_owned()));
-        }
+        let login = password.and_then(|password| login(password, w.oauth2));
+        let login = login.map_err(|text| format!("mailbox `{name}`: {text}"))?;
         let port = w.port.unwrap_or(if w.tls == Tls::Implicit { 993 } else { 143 });
         Ok(Self {
             name,
