@@ -160,6 +160,23 @@ fn a_store_that_is_replaced_in_the_middle_is_left_alone() {
     }
 }
 
+/// The same while the store is held open: the engine goes on writing into a file that nobody finds any more. The commit is no commit
+/// then, so that no mail is moved or deleted for it.
+#[test]
+fn a_commit_into_a_file_that_was_taken_away_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    for last in [false, true] {
+        let mut writer = Writer::begin(&path, WAIT, "fetch").unwrap();
+        writer.append(&batch(vec![item("a", "a", 1)])).unwrap();
+        std::fs::rename(&path, folder.path().join("aside.duckdb")).unwrap();
+        let told = writer.commit(last).unwrap_err();
+        assert!(matches!(told, StoreError::Replaced { .. }), "{told}");
+        assert!(writer.end(None).is_err());
+        assert!(!path.exists(), "nor is another made");
+    }
+}
+
 /// Many items with the same bytes: each has its row, and a second look adds none.
 #[test]
 fn items_with_the_same_bytes_have_a_row_each() {

@@ -139,13 +139,18 @@ COMMENT ON COLUMN spf_results.result IS 'The result, in the words of RFC 8601.';
 COMMENT ON COLUMN spf_results.human_result IS 'What the reporter added; NULL where nothing.';
 
 CREATE OR REPLACE VIEW policy_latest AS
-WITH last AS (SELECT policy_domain_no, max(report_day) AS "day" FROM report GROUP BY policy_domain_no),
+-- One report with a date in the future does not speak for a domain.
+WITH today AS (SELECT make_timestamp(epoch_us(current_timestamp))::DATE AS "day"),
+last AS (
+    SELECT r.policy_domain_no, coalesce(max(r.report_day) FILTER (WHERE r.report_day <= t."day" + 1), max(r.report_day)) AS "day"
+    FROM report r, today t GROUP BY r.policy_domain_no
+),
 newest AS (
     SELECT r.policy_domain, r.policy_domain_org, r.policy_domain_no, r.end_at, r.p, coalesce(r.sp, r.p) AS sp, r.np,
         CASE WHEN r.schema_variant = 'rfc9990' THEN r.pct ELSE coalesce(r.pct, 100) END::VARCHAR AS pct,
         CASE WHEN r.schema_variant = 'rfc9990' THEN coalesce(r.testing, false) ELSE r.testing END::VARCHAR AS testing,
         coalesce(r.adkim, 'r') AS adkim, coalesce(r.aspf, 'r') AS aspf
-    FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day >= last."day" - 1
+    FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day BETWEEN last."day" - 1 AND last."day"
     WHERE r.policy_domain IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY r.policy_domain_no, lower(r.reporter) ORDER BY r.end_at DESC, r.report_key DESC) = 1
 ),

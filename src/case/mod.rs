@@ -212,7 +212,7 @@ fn report_scope(connection: &Connection, question: &Question<'_>, domain: &str) 
     let as_of = question.days.as_of;
     let day = |day: Option<NaiveDate>| day.map(DayArg::On);
     let mut args = PeriodArgs {
-        days: DayArgs { since: day(question.days.since), until: day(question.days.until), as_of: question.days.cut },
+        days: DayArgs { since: day(question.days.since), until: day(question.days.until), as_of: Some(as_of) },
         domains: vec![domain.to_owned(), format!("*.{domain}")],
     };
     let found = Scope::resolve(connection, &args, as_of);

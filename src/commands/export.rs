@@ -40,15 +40,12 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> 
         bail!("`{}` is not held apart by tenant: export one of {}", args.from, NARROWED.join(", "));
     }
     let form = form(args)?;
-    let folder = !args.partition_by.is_empty();
-    replaceable(&path, folder)?;
+    replaceable(&path, &args.partition_by)?;
     let store = context.read_as_of(args.period.days.as_of.unwrap_or(context.today))?;
     let connection = store.connection();
     let scope = Scope::resolve(connection, &args.period, context.today)?;
     // Beside the target and renamed at the end, so that nobody finds half a file.
-    let partial = beside(&path, "partial");
-    replaceable(&partial, folder)?;
-    remove(&partial)?;
+    let partial = beside(&path, &format!("{}.partial", std::process::id()));
     let written = export(connection, &scope, &args.from, form, &args.partition_by, &partial);
     let rows = match written {
         Ok(rows) => rows,
@@ -57,7 +54,10 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> 
             return Err(error.into());
         }
     };
-    put(&partial, &path).with_context(|| format!("writing {}", path.display()))?;
+    if let Err(error) = put(&partial, &path) {
+        remove(&partial)?;
+        return Err(error).with_context(|| format!("writing {}", path.display()));
+    }
     tracing::info!("{rows} rows of {} written to {}", args.from, args.path.display());
     Ok(Exit::Done)
 }
@@ -81,44 +81,53 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_added_extension(ending)
 }
 
-/// Gives what was written its name. What had it before goes last.
-fn put(partial: &Path, path: &Path) -> anyhow::Result<()> {
-    let old = beside(path, "replaced");
-    let replaces = path.exists();
-    if replaces {
-        std::fs::rename(path, &old)?;
+/// Gives what was written its name. A folder that had it before goes last; a file is replaced in one step.
+fn put(partial: &Path, path: &Path) -> std::io::Result<()> {
+    if !path.is_dir() {
+        return std::fs::rename(partial, path);
     }
+    let old = beside(path, &format!("{}.replaced", std::process::id()));
+    std::fs::rename(path, &old)?;
     if let Err(error) = std::fs::rename(partial, path) {
-        if replaces {
-            std::fs::rename(&old, path)?;
-        }
-        return Err(error.into());
+        std::fs::rename(&old, path)?;
+        return Err(error);
     }
-    if replaces { remove(&old) } else { Ok(()) }
+    std::fs::remove_dir_all(&old)
 }
 
-/// Refuses to replace what no export has made, or one of the other kind. A folder of an export holds nothing but `column=value`
-/// folders and Parquet files.
-fn replaceable(path: &Path, folder: bool) -> anyhow::Result<()> {
+/// Refuses to replace what no export has made, or one of the other kind.
+fn replaceable(path: &Path, partition_by: &[String]) -> anyhow::Result<()> {
     if !path.exists() {
         return Ok(());
     }
+    let folder = !partition_by.is_empty();
     if path.is_dir() != folder {
         let (is, wanted) = if folder { ("file", "folder") } else { ("folder", "file") };
         bail!("{} is a {is}, and a {wanted} would be written: name another path", path.display());
     }
-    if !folder {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path).with_context(|| format!("looking into {}", path.display()))? {
-        let entry = entry.with_context(|| format!("looking into {}", path.display()))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let ours = if entry.path().is_dir() { name.contains('=') } else { name.ends_with(".parquet") };
-        if !ours {
-            bail!("{} is a folder that no export made (it has `{name}`): name another path", path.display());
-        }
+    if folder && let Some(strange) = strange(path)? {
+        bail!("{} holds {}, which no export made: name another path", path.display(), strange.display());
     }
     Ok(())
+}
+
+/// Finds what is no part of an export by parts: those are folders `column=value`, and Parquet files in the innermost.
+fn strange(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let looking = || format!("looking into {}", folder.display());
+    let part = folder.file_name().is_some_and(|name| name.to_string_lossy().contains('='));
+    for entry in std::fs::read_dir(folder).with_context(looking)? {
+        let path = entry.with_context(looking)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let found = if path.is_dir() && name.contains('=') {
+            strange(&path)?
+        } else {
+            (!(part && name.starts_with("data_") && name.ends_with(".parquet"))).then_some(path)
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {

@@ -15,7 +15,8 @@ use crate::fetch::{Item, Origin};
 use crate::pipeline::{self, Feeder, Options, PipelineError, Progress};
 use crate::senders;
 use crate::store::{
-    Access, Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Store, Wait, Writer, record_polls,
+    Access, Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Store, StoreError, Wait, Writer,
+    record_polls,
 };
 
 /// What a cycle needs.
@@ -34,7 +35,7 @@ pub(super) struct Cycle<'a> {
     /// Asks only for mails that were refused before.
     pub(super) only_again: bool,
     /// Cycles that may run at once in this process, and share the memory of one.
-    pub(super) at_once: u64,
+    pub(super) at_once: usize,
 }
 
 /// What a cycle did.
@@ -81,6 +82,8 @@ impl Cycle<'_> {
             Ok((counts, store)) => (Ok(counts), store),
             // Where no run could begin, the end of a poll cannot be written down either.
             Err(error) if !begun_run.load(Ordering::Relaxed) => return Err(error.into()),
+            // Nor in another store than the one of the run, nor in one made for it.
+            Err(error @ PipelineError::Store(StoreError::Replaced { .. })) => return Err(error.into()),
             Err(error) => match Store::open(self.db, Access::Write, self.wait.clone()) {
                 Ok(store) => (Err(error), store),
                 // The first error is the one to tell.

@@ -80,7 +80,8 @@ fn parquet(context: &Context, args: &SqlArgs, statement: &str) -> anyhow::Result
     let folder = tempfile::tempdir().context("making a folder for the result")?;
     let path = folder.path().join("result.parquet");
     let store = open(context, args, Files::Only(&path))?;
-    query::sql_to_parquet(store.connection(), statement, &path)?;
+    query::sql_to_parquet(store.connection(), statement, &path)
+        .context("--format parquet takes one query, such as a SELECT, and nothing behind it")?;
     let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     context.output.raw(&bytes).context("writing the result")
 }

@@ -46,10 +46,12 @@ impl Options {
         Self { limits: limits.clone(), workers, commit_every: Duration::from_secs(10), in_flight: IN_FLIGHT }
     }
 
-    /// Takes one of `runs` equal shares of the bytes in flight, where so many run side by side.
+    /// Takes one of `runs` equal shares of the bytes in flight and of the cores, where so many run side by side.
     #[must_use]
-    pub const fn share(mut self, runs: u64) -> Self {
-        self.in_flight = IN_FLIGHT / if runs == 0 { 1 } else { runs };
+    pub fn share(mut self, runs: usize) -> Self {
+        let runs = runs.max(1);
+        self.in_flight = IN_FLIGHT / runs as u64;
+        self.workers = (self.workers / runs).max(1);
         self
     }
 
@@ -81,6 +83,9 @@ pub enum PipelineError<E: std::error::Error + 'static> {
     /// The store could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The system has a limit on threads.
+    #[error("the system gives no more threads: raise its limit (TasksMax= of a service, ulimit -u)")]
+    Threads,
     /// Somebody asked for the end.
     #[error("interrupted: {items} items are in the store, run the same command again to complete it")]
     Interrupted {
@@ -200,10 +205,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
     let (given, done) = crossbeam_channel::unbounded::<Done>();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.workers.max(1) + 1).build();
     let Ok(pool) = pool else {
-        return Err(PipelineError::Store(StoreError::Unopened {
-            path: std::path::PathBuf::new(),
-            text: "the system gives no more threads".to_owned(),
-        }));
+        return Err(PipelineError::Threads);
     };
     let (fed, written) = pool.in_place_scope(|scope| {
         let (result, outcome) = crossbeam_channel::bounded(1);

@@ -255,7 +255,7 @@ impl Scope {
 
     /// Returns whether neither a period nor a domain was asked for.
     pub const fn is_all(&self) -> bool {
-        self.since.is_none() && self.until.is_none() && self.cut.is_none() && self.domains.is_none()
+        self.since.is_none() && self.until.is_none() && self.domains.is_none()
     }
 
     // Days and numbers only ever come from parsed values, so that they may stand in the text of a statement.
@@ -297,9 +297,13 @@ fn domains(connection: &Connection, given: &[String]) -> Result<Option<Vec<u32>>
         let set = set.build().map_err(|error| QueryError::Pattern { given: one.clone(), text: error.to_string() })?;
         let before = found.len();
         found.extend(known.iter().filter(|(_, name)| set.is_match(name)).map(|(number, _)| *number));
-        if found.len() == before {
+        // A pattern may match nothing beside what others match; a name is of a domain that should be there.
+        if found.len() == before && !one.contains(['*', '?', '[', '{']) {
             return Err(QueryError::NoDomain { given: one.clone(), known: some_of(&known) });
         }
+    }
+    if found.is_empty() {
+        return Err(QueryError::NoDomain { given: given.join(", "), known: some_of(&known) });
     }
     found.sort_unstable();
     found.dedup();

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Who holds the store where it is no other process.
+pub(super) const OURSELVES: &str = "another part of this process";
+
 /// Why the store could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -16,7 +19,8 @@ pub enum StoreError {
     },
     /// Another process holds the file.
     #[error(
-        "the store {path} is locked by {holder} after waiting {waited:.1?}: wait longer with --wait SECONDS, or end that process"
+        "the store {path} is locked by {holder} after waiting {waited:.1?}: wait longer with --wait SECONDS{}",
+        or_end(holder)
     )]
     Locked {
         /// The store.
@@ -133,4 +137,9 @@ impl StoreError {
     pub fn query(what: &'static str) -> impl FnOnce(duckdb::Error) -> Self {
         move |source| Self::Query { what, source }
     }
+}
+
+/// The other remedy, where another process holds the store.
+fn or_end(holder: &str) -> &'static str {
+    if holder == OURSELVES { "" } else { ", or end that process" }
 }

@@ -25,8 +25,27 @@ pub struct Store {
     // In this order: the engine closes the file, then its other handle is closed, then the next one gets its turn.
     connection: Connection,
     path: PathBuf,
+    /// The file that was opened, as the system knows it.
+    file: Option<FileId>,
     undo: Option<Undo>,
     _turn: Turn,
+}
+
+/// Device and number of a file.
+type FileId = (u64, u64);
+
+/// Returns which file a path leads to. `None` where there is none, or where the system has no such numbers.
+fn file_at(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 /// Memory that the engine may use while it writes; a batch needs far less.
@@ -56,14 +75,15 @@ impl Store {
         }
         let started = Instant::now();
         let Some(turn) = Turn::take(path, access, || wait.left_for_own(started)) else {
-            let holder = "another part of this process".to_owned();
+            let holder = super::error::OURSELVES.to_owned();
             return Err(StoreError::Locked { path: path.to_owned(), holder, waited: started.elapsed() });
         };
         let connection = connect(path, access, &wait)?;
         // Sessions differ in their time zone, answers must not. An engine without ICU (DuckDB's source package has none) knows
         // no zones and takes UTC anyway; so no statement of ours may need ICU.
         connection.execute_batch("SET TimeZone = 'UTC'").ok();
-        let mut store = Self { connection, path: path.to_owned(), undo: None, _turn: turn };
+        let (path_of, file) = (path.to_owned(), file_at(path));
+        let mut store = Self { connection, path: path_of, file, undo: None, _turn: turn };
         match access {
             Access::Read => migrate::check(&store.connection, path)?,
             Access::Write => {
@@ -104,6 +124,12 @@ impl Store {
     /// Bytes in the log, which the file does not have yet.
     fn log_bytes(&self) -> u64 {
         std::fs::metadata(self.path.with_added_extension("wal")).map_or(0, |meta| meta.len())
+    }
+
+    /// Returns whether the open file is still the one that its path leads to: a file that was moved away or removed takes commits
+    /// that nobody will find.
+    pub fn is_in_place(&self) -> bool {
+        file_at(&self.path) == self.file
     }
 
     /// Returns the path of the file.

@@ -145,6 +145,10 @@ impl Writer {
             connection.execute_batch("ROLLBACK").ok();
             return Err(failed(error));
         }
+        if !store.is_in_place() {
+            // Nothing is told: no mail may be moved or deleted for what is in no store.
+            return Err(StoreError::Replaced { path: self.path.clone() });
+        }
         self.counts = counts;
         self.store = last.then_some(store);
         Ok(told)
@@ -209,7 +213,7 @@ impl Writer {
                 params![error, self.run_no],
             )
             .map_err(|error| unwritten(&self.path, &error))?;
-        Ok((self.counts, store))
+        if store.is_in_place() { Ok((self.counts, store)) } else { Err(StoreError::Replaced { path: self.path }) }
     }
 
     fn write(&mut self, open: &mut Transaction, batch: &Batch) -> Result<(), StoreError> {

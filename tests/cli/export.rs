@@ -41,6 +41,19 @@ fn force_replaces_only_what_an_export_made() {
     assert!(run(&[&["new/"][..], &parts].concat()).status.success(), "a slash at the end is none");
     assert!(run(&[&["new/", "--force"][..], &parts].concat()).status.success());
     assert!(world.path("new/policy_domain=northwind.example").is_dir());
+    for (folder, file) in [("deep/year=2026", "photo.jpg"), ("deep2", "data_0.parquet")] {
+        std::fs::create_dir_all(world.path(folder)).unwrap();
+        std::fs::write(world.path(folder).join(file), "mine").unwrap();
+        let top = folder.split('/').next().unwrap();
+        assert_eq!(run(&[&[top, "--force"][..], &parts].concat()).status.code(), Some(1), "{folder}");
+        assert!(world.path(folder).join(file).exists());
+    }
+    for ending in ["partial", "replaced"] {
+        let file = world.path(&format!("q.csv.{ending}"));
+        std::fs::write(&file, "mine").unwrap();
+        assert!(run(&["q.csv", "--force"]).status.success());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    }
     std::fs::create_dir_all(world.path("mine/sub")).unwrap();
     std::fs::write(world.path("mine/letter.txt"), "dear").unwrap();
     for args in [

@@ -96,6 +96,22 @@ fn what_was_left_is_done_at_the_next_poll() {
     assert_eq!(server.uids("INBOX"), [2]);
 }
 
+/// A run that was killed between the mark and the removal: the mails that were taken go at the next poll, and nobody else's.
+#[test]
+fn what_is_marked_as_deleted_is_removed_at_the_next_poll() {
+    let server = FaultServer::start(4, &[]);
+    let store = store();
+    store.poll(&config(&server, ""));
+    for uid in [1, 2] {
+        let mut state = server.state.lock().unwrap();
+        state.folders.get_mut("INBOX").unwrap().get_mut(&uid).unwrap().1.push("\\Deleted".to_owned());
+    }
+    let poll = store.poll(&config(&server, "after = \"delete\""));
+    assert_eq!(poll.folders[0].errors, Vec::<String>::new());
+    // 2 is no report, and its mark somebody else's; 3 is rejected.
+    assert_eq!(server.uids("INBOX"), [2, 3]);
+}
+
 /// Where the server does not say what was left, what is new is fetched all the same, and that is told.
 #[test]
 fn what_is_new_is_fetched_where_nothing_is_known_of_the_old() {

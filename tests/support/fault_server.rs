@@ -311,8 +311,12 @@ impl Session {
                 let mails = &state.folders[&self.folder];
                 let deleted = |uid: &u32| mails[uid].1.iter().any(|flag| flag == "\\Deleted");
                 let undeleted = command.contains("UNDELETED");
-                let uids: Vec<String> =
-                    selected.iter().filter(|uid| !(undeleted && deleted(uid))).map(ToString::to_string).collect();
+                let only_deleted = command.ends_with(" DELETED");
+                let uids: Vec<String> = selected
+                    .iter()
+                    .filter(|uid| !(undeleted && deleted(uid)) && (!only_deleted || deleted(uid)))
+                    .map(ToString::to_string)
+                    .collect();
                 drop(state);
                 self.say(&format!("* SEARCH {}\r\n{tag} OK done\r\n", uids.join(" ")))
             }

@@ -29,7 +29,11 @@ impl Idlers {
         let stop = Arc::new(AtomicBool::new(false));
         for mailbox in mailboxes.iter().filter(|mailbox| mailbox.schedule == Schedule::Idle) {
             let (mailbox, tokens, wake, stop) = (mailbox.clone(), Arc::clone(tokens), wake.clone(), Arc::clone(&stop));
-            std::thread::spawn(move || idle(&mailbox, &tokens, &wake, &stop));
+            let name = mailbox.name.clone();
+            let thread = std::thread::Builder::new().spawn(move || idle(&mailbox, &tokens, &wake, &stop));
+            if let Err(error) = thread {
+                tracing::error!("{name}: the system gives no thread for IDLE: {error}; it is polled by its idle_poll");
+            }
         }
         Self { woken, stop }
     }

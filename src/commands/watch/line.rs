@@ -31,6 +31,8 @@ pub(super) struct Work {
     pub(super) db: PathBuf,
     pub(super) wait: Duration,
     pub(super) tokens: Arc<Tokens>,
+    /// The service shall end.
+    pub(super) stop: Arc<AtomicBool>,
     /// Polls that may run at once.
     pub(super) at_once: usize,
 }
@@ -58,27 +60,31 @@ struct Life {
 
 impl Line {
     /// Begins a poll.
-    pub(super) fn begin(work: Work, mailbox: MailboxConfig) -> Self {
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn begin(work: Work, mailbox: MailboxConfig) -> std::io::Result<Self> {
         let life = Arc::<Life>::default();
         let (name, signs) = (mailbox.name.clone(), Arc::clone(&life));
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().spawn(move || {
             let cycle = Cycle {
                 config: &work.config,
                 db: &work.db,
-                wait: Wait::or_stop(work.wait.max(STORE_WAIT), Arc::clone(&stopping)),
+                // Who gives way to others still waits for the store: what was read must be committed.
+                wait: Wait::or_stop(work.wait.max(STORE_WAIT), Arc::clone(&work.stop)),
                 command: "watch",
                 tokens: &work.tokens,
                 progress: &signs.progress,
                 stop: &stopping,
                 beat: &signs.beat,
                 only_again: false,
-                at_once: work.at_once as u64,
+                at_once: work.at_once,
             };
             cycle.run(&[&mailbox])
-        });
-        Self { mailbox: name, began: Local::now(), thread, stop, life, seen: (0, Instant::now()) }
+        })?;
+        Ok(Self { mailbox: name, began: Local::now(), thread, stop, life, seen: (0, Instant::now()) })
     }
 
     /// Returns whether it shows signs of life.

@@ -59,6 +59,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<Exit> {
             db: context.db.clone(),
             wait: context.wait,
             tokens,
+            stop: Arc::clone(&stop),
             at_once: LINES.min(mailboxes.len()),
         },
     };
@@ -111,7 +112,14 @@ impl Service {
         }
         while self.lines.len() < LINES {
             let Some(mailbox) = self.plan.begin(Local::now()) else { return };
-            self.lines.push(Line::begin(self.work.clone(), mailbox));
+            let (name, now) = (mailbox.name.clone(), Local::now());
+            match Line::begin(self.work.clone(), mailbox) {
+                Ok(line) => self.lines.push(line),
+                Err(error) => {
+                    tracing::error!("{name}: the system gives no thread for its poll: {error}");
+                    self.plan.ended(&name, now, now, Ended::Failed);
+                }
+            }
         }
         // Every line is taken: who has had its share gives way to whoever waits, and goes on later.
         let now = Local::now();

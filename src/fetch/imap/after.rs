@@ -4,7 +4,7 @@
 use super::connection::{Connection, Done};
 use super::error::Fault;
 use super::folders::{Folder, Opened};
-use super::{CommittedKind, survey, uid_set};
+use super::{CommittedKind, Remembered, survey, uid_set};
 use crate::config::{After, MailboxConfig};
 
 /// UIDs of one command: keeps its line below the 8,000 bytes that servers take at least.
@@ -34,7 +34,7 @@ pub(super) fn wish(mailbox: &MailboxConfig, kind: CommittedKind) -> &After {
 }
 
 /// Finds mails up to `last_uid` that nothing was done with yet: a run may have ended between commit and tidying up.
-pub(super) async fn leftovers(
+async fn leftovers(
     connection: &mut Connection<'_>,
     mailbox: &MailboxConfig,
     opened: &Opened,
@@ -49,6 +49,48 @@ pub(super) async fn leftovers(
         }
     }
     survey::up_to(connection, opened, last_uid, &criteria).await
+}
+
+/// Finds mails up to `last_uid` that are marked as deleted, where this program deletes and can remove exactly those: a run may have
+/// ended between the mark and the removal.
+async fn half_deleted(
+    connection: &mut Connection<'_>,
+    mailbox: &MailboxConfig,
+    opened: &Opened,
+    last_uid: u32,
+) -> Result<Vec<u32>, Fault> {
+    let deletes = [&mailbox.after, &mailbox.after_other, &mailbox.after_rejected].contains(&&After::Delete);
+    if !deletes || !can_expunge(connection) {
+        return Ok(Vec::new());
+    }
+    survey::up_to(connection, opened, last_uid, "DELETED").await
+}
+
+/// UIDPLUS (RFC 4315), which is part of IMAP4rev2 (RFC 9051).
+fn can_expunge(connection: &Connection<'_>) -> bool {
+    connection.can("UIDPLUS") || connection.can("IMAP4REV2")
+}
+
+/// Finds what was left to do with mails up to `last_uid`, and what they are.
+pub(super) async fn left_over(
+    connection: &mut Connection<'_>,
+    mailbox: &MailboxConfig,
+    (folder, opened): (&str, &Opened),
+    last_uid: u32,
+    remembered: &dyn Remembered,
+) -> Result<Vec<(u32, CommittedKind)>, Fault> {
+    let kinds = |uids: &[u32]| {
+        if uids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let kinds = remembered.kinds(&mailbox.name, folder, opened.uid_validity, uids);
+        kinds.map_err(|text| Fault::Store { text })
+    };
+    let mut found = kinds(&leftovers(connection, mailbox, opened, last_uid).await?)?;
+    let marked = kinds(&half_deleted(connection, mailbox, opened, last_uid).await?)?;
+    found.extend(marked.into_iter().filter(|(_, kind)| *wish(mailbox, *kind) == After::Delete));
+    found.retain(|(_, kind)| *wish(mailbox, *kind) != After::Keep);
+    Ok(found)
 }
 
 /// Does what the config wants with the mails of the open folder.
@@ -169,7 +211,7 @@ async fn expunge(connection: &mut Connection<'_>, set: &str) -> Result<Result<bo
     if let Err(text) = store(connection, set, "\\Deleted").await? {
         return Ok(Err(text));
     }
-    if !connection.can("UIDPLUS") && !connection.can("IMAP4REV2") {
+    if !can_expunge(connection) {
         return Ok(Ok(false));
     }
     let done = connection.run(&format!("UID EXPUNGE {set}"), "EXPUNGE", |_| {}).await?;

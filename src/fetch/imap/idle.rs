@@ -105,6 +105,7 @@ impl Idler<'_> {
 
 /// Waits a moment: a server that ends each IDLE at once is not asked again and again.
 async fn rest(pulse: Pulse<'_>, mail: bool) -> Result<Round, Fault> {
+    tracing::debug!("the server has ended IDLE by itself; asked again in {} s", PAUSE.as_secs());
     let until = Instant::now() + PAUSE;
     while !mail && Instant::now() < until && !pulse.stopped() {
         tokio::time::sleep(Duration::from_millis(200)).await;

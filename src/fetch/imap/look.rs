@@ -131,10 +131,8 @@ async fn folder_look(
         one.again = survey::present(connection, &resume.again).await?.len() as u64;
     }
     if mailbox.tidies() && resume.last_uid > 0 {
-        let uids = after::leftovers(connection, mailbox, &opened, resume.last_uid).await?;
-        let kinds =
-            remembered.kinds(account, name, opened.uid_validity, &uids).map_err(|text| Fault::Store { text })?;
-        one.left_over = kinds.iter().filter(|(_, kind)| *after::wish(mailbox, *kind) != After::Keep).count() as u64;
+        let mails = after::left_over(connection, mailbox, (name, &opened), resume.last_uid, remembered).await?;
+        one.left_over = mails.len() as u64;
     }
     if resume.is_at_end(opened.uid_next) {
         return Ok(());

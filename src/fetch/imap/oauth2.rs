@@ -33,6 +33,8 @@ struct Kept {
     until: Instant,
     /// A refresh token that the endpoint gave in exchange and that could not be written where the old one lies.
     refresh: Option<SecretString>,
+    /// The refresh token as it was last read from its place.
+    read: Option<SecretString>,
     /// It was handed out before and has been asked for again.
     reused: bool,
 }
@@ -72,14 +74,18 @@ impl Tokens {
             kept.reused = true;
             return Ok(kept.token.clone());
         }
-        let newer = slot.as_ref().and_then(|kept| kept.refresh.clone());
+        let (newer, read) = slot.as_ref().map_or((None, None), |kept| (kept.refresh.clone(), kept.read.clone()));
         let kept = match newer {
             None => ask(config, None, limit)?,
-            // Where it is not taken any more, the operator may have put another in the place of the old one.
-            Some(newer) => ask(config, Some(newer), limit).or_else(|fault| match fault {
-                Fault::TokenEndpoint { .. } => ask(config, None, limit).map_err(|_| fault),
-                fault => Err(fault),
-            })?,
+            Some(newer) => match ask(config, Some((newer, read.clone())), limit) {
+                // It is not taken any more: the operator may have put another in the place of the old one, which is spent.
+                Err(Fault::TokenEndpoint { text, .. })
+                    if text.starts_with("invalid_grant") && replaced(config, &read) =>
+                {
+                    ask(config, None, limit)?
+                }
+                asked => asked?,
+            },
         };
         let token = kept.token.clone();
         *slot = Some(kept);
@@ -104,7 +110,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn ask(config: &OAuth2Config, newer_refresh: Option<SecretString>, limit: Duration) -> Result<Kept, Fault> {
+/// Returns whether another refresh token lies in its place than was read from there.
+fn replaced(config: &OAuth2Config, read: &Option<SecretString>) -> bool {
+    let OAuth2Config::Endpoint { flow: Flow::RefreshToken(place), .. } = config else { return false };
+    let Ok(there) = place.read() else { return false };
+    read.as_ref().is_none_or(|read| read.expose_secret() != there.expose_secret())
+}
+
+/// Asks for a token. `newer`: a refresh token that is kept here only, and the one in its place that it was given for.
+fn ask(
+    config: &OAuth2Config,
+    newer: Option<(SecretString, Option<SecretString>)>,
+    limit: Duration,
+) -> Result<Kept, Fault> {
     let OAuth2Config::Endpoint { token_url, client_id, client_secret, scope, flow } = config else {
         return Err(Fault::Internal { text: "no token endpoint".to_owned() });
     };
@@ -117,12 +135,15 @@ fn ask(config: &OAuth2Config, newer_refresh: Option<SecretString>, limit: Durati
     if let Some(scope) = scope {
         form.push(("scope", scope));
     }
-    let refresh = match flow {
-        Flow::ClientCredentials => None,
-        Flow::RefreshToken(place) => Some(match &newer_refresh {
-            Some(newer) => newer.clone(),
-            None => place.read()?,
-        }),
+    let (newer_refresh, mut read) = newer.map_or((None, None), |(newer, read)| (Some(newer), read));
+    let refresh = match (flow, &newer_refresh) {
+        (Flow::ClientCredentials, _) => None,
+        (Flow::RefreshToken(_), Some(newer)) => Some(newer.clone()),
+        (Flow::RefreshToken(place), None) => {
+            let there = place.read()?;
+            read = Some(there.clone());
+            Some(there)
+        }
     };
     match &refresh {
         None => form.push(("grant_type", "client_credentials")),
@@ -175,5 +196,5 @@ fn ask(config: &OAuth2Config, newer_refresh: Option<SecretString>, limit: Durati
         }
     }
     let life = answer.expires_in.map_or(UNKNOWN_LIFE, Duration::from_secs).min(LONGEST_LIFE).saturating_sub(MARGIN);
-    Ok(Kept { token, until: Instant::now() + life, refresh: kept_refresh, reused: false })
+    Ok(Kept { token, until: Instant::now() + life, refresh: kept_refresh, read, reused: false })
 }

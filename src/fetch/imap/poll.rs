@@ -158,7 +158,6 @@ impl<'a> Poll<'a> {
         answer: &mut FolderPoll,
     ) -> Result<Pending, Fault> {
         let (account, name) = (self.mailbox.name.as_str(), folder.name.as_str());
-        let store = |text: String| Fault::Store { text };
         let connection = self.ensure(connector, line).await?;
         let status = match status {
             Ok(status) => status,
@@ -191,12 +190,8 @@ impl<'a> Poll<'a> {
         pending.uid_validity = opened.uid_validity;
         answer.messages = opened.exists;
         if tidies(&resume) {
-            match after::leftovers(connection, self.mailbox, &opened, last_uid).await {
-                Ok(uids) if uids.is_empty() => {}
-                Ok(uids) => {
-                    pending.leftover =
-                        self.remembered.kinds(account, name, opened.uid_validity, &uids).map_err(store)?;
-                }
+            match after::left_over(connection, self.mailbox, (name, &opened), last_uid, self.remembered).await {
+                Ok(mails) => pending.leftover = mails,
                 // What is new is fetched all the same.
                 Err(fault @ Fault::Refused { .. }) => {
                     answer.errors.push(fault.at(account, Some(name), None).to_string())
@@ -324,6 +319,12 @@ impl<'a> Poll<'a> {
                     tidied.only_marked
                 );
                 tracing::warn!("mailbox `{}`, folder `{}`: {text}", self.mailbox.name, todo.folder.name);
+            }
+            if matches!(result, Err(Fault::Stopped)) {
+                // The rest is left to the next poll; the command under way may still be answered.
+                poll.stopped = true;
+                *line = None;
+                return Ok(());
             }
             if let Err(fault) = result {
                 if fault.ends_connection() {
