@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
     if args.html && ending.is_some_and(|ending| !matches!(ending, "html" | "htm")) {
         bail!(Usage("--html writes a page: name the file .html, or leave out --html".to_owned()));
     }
-    let form = match args.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str()) {
+    let form = match ending {
         Some("html" | "htm") => "html",
         Some("json") => "json",
         Some("md" | "markdown") => "markdown",

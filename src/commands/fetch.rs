@@ -100,5 +100,5 @@ pub(super) fn chosen<'a>(context: &'a Context, names: &[String]) -> anyhow::Resu
             bail!("the config has no mailbox `{name}`: there are {}", known.join(", "));
         }
     }
-    Ok(all.iter().filter(|mailbox| names.is_empty() || names.contains(&mailbox.name)).collect())
+    Ok(context.config.mailboxes(names))
 }

@@ -323,12 +323,17 @@ impl MailboxConfig {
 
     /// Returns whether anything at all is done with mail after its commit.
     pub fn tidies(&self) -> bool {
-        [&self.after, &self.after_other, &self.after_rejected].iter().any(|after| **after != After::Keep)
+        self.wishes().into_iter().any(|after| *after != After::Keep)
+    }
+
+    /// Returns all that is done with mail after its commit, of whatever kind the mail is.
+    pub const fn wishes(&self) -> [&After; 3] {
+        [&self.after, &self.after_other, &self.after_rejected]
     }
 
     /// Returns the folders that mail is moved to.
     pub fn targets(&self) -> impl Iterator<Item = &str> {
-        [&self.after, &self.after_other, &self.after_rejected].into_iter().filter_map(|after| match after {
+        self.wishes().into_iter().filter_map(|after| match after {
             After::Move(target) => Some(target.as_str()),
             After::Keep | After::Delete | After::Flag(_) => None,
         })

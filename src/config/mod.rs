@@ -204,6 +204,11 @@ impl Config {
         Ok(Self::default())
     }
 
+    /// Returns the mailboxes of these names; all where none is named.
+    pub fn mailboxes(&self, names: &[String]) -> Vec<&MailboxConfig> {
+        self.mailbox.iter().filter(|mailbox| names.is_empty() || names.contains(&mailbox.name)).collect()
+    }
+
     /// Returns how many bytes a mail of an account may have; of one that is not in the config any more, those of every mail.
     pub fn mail_bytes(&self, account: &str) -> u64 {
         let mailbox = self.mailbox.iter().find(|mailbox| mailbox.name == account);

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use duckdb::{Connection, params};
 
 use super::dimensions::Dimensions;
@@ -12,7 +11,7 @@ use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
 use super::open::WRITE_MEMORY;
 use super::records::Rows;
-use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Store, StoreError, Wait, is_there};
+use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Run, Store, StoreError, Wait};
 use crate::fetch::{Content, Origin};
 
 /// Writes one run. It holds the store only from the first batch of a transaction to its commit, so that readers get
@@ -22,9 +21,7 @@ pub struct Writer {
     path: PathBuf,
     wait: Wait,
     dimensions: Dimensions,
-    run_no: u32,
-    /// When it began, microseconds: what tells the store from another that was put in its place.
-    started: i64,
+    run: Run,
     /// What is committed.
     counts: Counts,
     open: Option<Transaction>,
@@ -74,20 +71,9 @@ impl Writer {
     pub fn begin(path: &Path, wait: impl Into<Wait>, command: &str) -> Result<Self, StoreError> {
         let wait = wait.into();
         let store = Store::open(path, Access::Write, wait.clone())?;
-        let doing = "beginning a run";
-        let connection = store.connection();
-        let run_no: u32 = connection
-            .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))
-            .map_err(StoreError::query(doing))?;
-        let started = Utc::now().timestamp_micros();
-        connection
-            .execute(
-                "INSERT INTO run (run_no, command, version, started_at) VALUES (?, ?, ?, make_timestamp(?)::TIMESTAMPTZ)",
-                params![run_no, command, env!("CARGO_PKG_VERSION"), started],
-            )
-            .map_err(|error| unwritten(path, &error))?;
+        let run = Run::begin(&store, command)?;
         let (path, dimensions) = (path.to_owned(), Dimensions::default());
-        Ok(Self { path, wait, dimensions, run_no, started, counts: Counts::default(), open: None, store: Some(store) })
+        Ok(Self { path, wait, dimensions, run, counts: Counts::default(), open: None, store: Some(store) })
     }
 
     /// Returns what the run has committed so far.
@@ -139,7 +125,7 @@ impl Writer {
         };
         let connection = store.connection();
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
-        let committed = update_run(connection, self.run_no, &counts).and_then(|()| store.commit());
+        let committed = update_run(connection, self.run.number, &counts).and_then(|()| store.commit());
         if let Err(error) = committed {
             // A failed COMMIT has rolled back already; the first error is the one to tell.
             connection.execute_batch("ROLLBACK").ok();
@@ -157,7 +143,7 @@ impl Writer {
     fn begin_transaction(&mut self) -> Result<Transaction, StoreError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => self.again()?,
+            None => self.run.store(&self.path, self.wait.clone(), self.counts.items)?,
         };
         let since = Instant::now();
         let connection = store.connection();
@@ -174,25 +160,6 @@ impl Writer {
         Ok(Transaction { store, since, counts: self.counts, told: Vec::new(), report_no, entry_no })
     }
 
-    /// Opens the store again. It must be as the last commit of this run left it: the numbers of texts that this writer knows mean
-    /// other texts in another store, a backup of this one too.
-    fn again(&self) -> Result<Store, StoreError> {
-        let replaced = || StoreError::Replaced { path: self.path.clone() };
-        if !is_there(&self.path)? {
-            return Err(replaced());
-        }
-        let store = Store::open(&self.path, Access::Write, self.wait.clone())?;
-        let ours: u64 = store
-            .connection()
-            .query_row(
-                "SELECT count(*) FROM run WHERE run_no = ? AND epoch_us(started_at) = ? AND coalesce(items, 0) = ?",
-                params![self.run_no, self.started, self.counts.items],
-                |row| row.get(0),
-            )
-            .map_err(StoreError::query("looking for the run"))?;
-        if ours == 1 { Ok(store) } else { Err(replaced()) }
-    }
-
     /// Ends the run: its counts and its error, if it had one. Returns the store, still open for writing, for what must
     /// be done after a run.
     ///
@@ -201,7 +168,7 @@ impl Writer {
     pub fn end(self, error: Option<&str>) -> Result<(Counts, Store), StoreError> {
         let store = match self.store {
             Some(store) => store,
-            None => self.again()?,
+            None => self.run.store(&self.path, self.wait.clone(), self.counts.items)?,
         };
         // The batches are in. One thread stays enough for what follows, and starting another costs more than it saves.
         let free = store.connection().execute_batch(&format!("SET memory_limit = '{WRITE_MEMORY}'"));
@@ -210,7 +177,7 @@ impl Writer {
             .connection()
             .execute(
                 "UPDATE run SET ended_at = current_timestamp, error = ? WHERE run_no = ?",
-                params![error, self.run_no],
+                params![error, self.run.number],
             )
             .map_err(|error| unwritten(&self.path, &error))?;
         if store.is_in_place() { Ok((self.counts, store)) } else { Err(StoreError::Replaced { path: self.path }) }
@@ -267,8 +234,8 @@ impl Writer {
         }
         self.dimensions.append(connection).map_err(|error| unwritten(&self.path, &error))?;
         let failed = |error: duckdb::Error| unwritten(&self.path, &error);
-        rows.append(connection, self.run_no).map_err(failed)?;
-        open.entry_no = ledger.append(connection, self.run_no).map_err(failed)?;
+        rows.append(connection, self.run.number).map_err(failed)?;
+        open.entry_no = ledger.append(connection, self.run.number).map_err(failed)?;
         forget_refused(connection, &batch.items).map_err(failed)?;
         move_positions(connection, &batch.positions).map_err(failed)
     }

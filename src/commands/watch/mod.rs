@@ -162,8 +162,7 @@ impl Service {
         if let Some(tenant) = &context.tenant {
             config.narrow(&tenant.name)?;
         }
-        let wanted = |mailbox: &&MailboxConfig| names.is_empty() || names.contains(&mailbox.name);
-        let mailboxes: Vec<MailboxConfig> = config.mailbox.iter().filter(wanted).cloned().collect();
+        let mailboxes: Vec<MailboxConfig> = config.mailboxes(names).into_iter().cloned().collect();
         anyhow::ensure!(!mailboxes.is_empty(), "{} has no [[mailbox]] to watch", path.display());
         for name in names.iter().filter(|name| !mailboxes.iter().any(|mailbox| mailbox.name == **name)) {
             tracing::warn!("{} has no mailbox `{name}` any more: it is not watched", path.display());

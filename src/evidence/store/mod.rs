@@ -9,17 +9,19 @@ mod tables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::Utc;
 use duckdb::{Connection, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
 use super::{LogFormat, MEMORY, Options, Reader, Recipients};
-use crate::store::{Access, Store, StoreError, in_transaction, is_there, set_setting, setting};
+use crate::store::{Access, Run, Store, StoreError, in_transaction, set_setting, setting};
 pub use judge::{is_judged, judge};
 use messages::Messages;
 use tables::Routes;
+
+/// What its runs are called in the table of runs.
+const COMMAND: &str = "delivery import";
 
 /// Attempts that are committed together. Larger commits cost less each; all of one must fit in memory.
 pub const COMMIT: usize = 200_000;
@@ -58,9 +60,7 @@ pub struct FileRead {
 pub struct DeliveryWriter {
     path: PathBuf,
     wait: Duration,
-    run_no: u32,
-    /// When it began, microseconds: what tells the store from another that was put in its place.
-    started: i64,
+    run: Run,
     files: Vec<FileKept>,
     first_file: u32,
     texts: usize,
@@ -89,17 +89,7 @@ impl DeliveryWriter {
         let connection = store.connection();
         connection.execute_batch(MEMORY).map_err(StoreError::query("setting up the store"))?;
         let doing = "beginning a run";
-        let run_no: u32 = connection
-            .query_row("SELECT coalesce(max(run_no), 0) + 1 FROM run", [], |row| row.get(0))
-            .map_err(StoreError::query(doing))?;
-        let started = Utc::now().timestamp_micros();
-        connection
-            .execute(
-                "INSERT INTO run (run_no, command, version, started_at)
-                 VALUES (?, 'delivery import', ?, make_timestamp(?)::TIMESTAMPTZ)",
-                params![run_no, env!("CARGO_PKG_VERSION"), started],
-            )
-            .map_err(StoreError::query(doing))?;
+        let run = Run::begin(&store, COMMAND)?;
         let first_file: u32 = connection
             .query_row("SELECT coalesce(max(file_no), 0) + 1 FROM delivery_file", [], |row| row.get(0))
             .map_err(StoreError::query(doing))?;
@@ -116,8 +106,7 @@ impl DeliveryWriter {
         let writer = Self {
             path: path.to_owned(),
             wait,
-            run_no,
-            started,
+            run,
             files: Vec::new(),
             first_file,
             texts: tables::count(connection, "delivery_text").map_err(StoreError::query(doing))?,
@@ -131,24 +120,17 @@ impl DeliveryWriter {
     /// Opens the store again, where it is still the one that the run began with. The numbers of texts, files and routes that this
     /// writer knows hold only as long as no other import gives out its own: the one that began last goes on.
     fn again(&self) -> Result<Store, StoreError> {
-        if !is_there(&self.path)? {
-            return Err(StoreError::Replaced { path: self.path.clone() });
-        }
-        let store = Store::open(&self.path, Access::Write, self.wait)?;
-        let (ours, later): (u64, u64) = store
+        // Its items are counted at the end.
+        let store = self.run.store(&self.path, self.wait, 0)?;
+        let later: u64 = store
             .connection()
             .query_row(
-                "SELECT count(*) FILTER (WHERE run_no = ?1 AND epoch_us(started_at) = ?2),
-                    count(*) FILTER (WHERE run_no > ?1 AND command = 'delivery import') FROM run",
-                params![self.run_no, self.started],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                "SELECT count(*) FROM run WHERE run_no > ? AND command = ?",
+                params![self.run.number, COMMAND],
+                |row| row.get(0),
             )
             .map_err(StoreError::query("looking for the run"))?;
-        match (ours, later) {
-            (1, 0) => Ok(store),
-            (1, _) => Err(StoreError::Overtaken { path: self.path.clone() }),
-            _ => Err(StoreError::Replaced { path: self.path.clone() }),
-        }
+        if later == 0 { Ok(store) } else { Err(StoreError::Overtaken { path: self.path.clone() }) }
     }
 
     /// Gives a file its number.
@@ -185,12 +167,12 @@ impl DeliveryWriter {
             lives::again_for_routes(connection, &changed)?;
             for file in files {
                 let Some(kept) = self.files.get(file.place) else { continue };
-                rows::file(connection, self.run_no, kept, file, &zone)?;
+                rows::file(connection, self.run.number, kept, file, &zone)?;
             }
             let (items, bytes) = files.iter().fold((0, 0), |(n, bytes), file| (n + 1, bytes + file.counts.bytes));
             connection.execute(
                 "UPDATE run SET ended_at = current_timestamp, items = ?, bytes_read = ? WHERE run_no = ?",
-                params![items, bytes, self.run_no],
+                params![items, bytes, self.run.number],
             )
         });
         written.map_err(failed)?;

@@ -4,11 +4,8 @@
 use super::connection::{Connection, Done};
 use super::error::Fault;
 use super::folders::{Folder, Opened};
-use super::{CommittedKind, Remembered, survey, uid_set};
+use super::{CommittedKind, Remembered, UIDS_OF_LINE, survey, uid_set};
 use crate::config::{After, MailboxConfig};
-
-/// UIDs of one command: keeps its line below the 8,000 bytes that servers take at least.
-const CHUNK: usize = 400;
 
 /// Counts of one folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +38,7 @@ async fn leftovers(
     last_uid: u32,
 ) -> Result<Vec<u32>, Fault> {
     let mut criteria = "UNDELETED".to_owned();
-    for after in [&mailbox.after, &mailbox.after_other, &mailbox.after_rejected] {
+    for after in mailbox.wishes() {
         let After::Flag(word) = after else { continue };
         match word.strip_prefix('\\') {
             Some(system) => criteria.push_str(&format!(" UN{}", system.to_ascii_uppercase())),
@@ -59,7 +56,7 @@ async fn half_deleted(
     opened: &Opened,
     last_uid: u32,
 ) -> Result<Vec<u32>, Fault> {
-    let deletes = [&mailbox.after, &mailbox.after_other, &mailbox.after_rejected].contains(&&After::Delete);
+    let deletes = mailbox.wishes().contains(&&After::Delete);
     if !deletes || !can_expunge(connection) {
         return Ok(Vec::new());
     }
@@ -119,7 +116,7 @@ pub(super) async fn tidy(
         }
         uids.sort_unstable();
         uids.dedup();
-        for chunk in uids.chunks(CHUNK) {
+        for chunk in uids.chunks(UIDS_OF_LINE) {
             one(connection, opened, after, chunk, tidied).await?;
         }
     }

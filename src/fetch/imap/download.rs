@@ -1,7 +1,7 @@
 //! Downloads messages over one connection: ranges by a byte budget, the next ones asked for before the last are answered.
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use async_imap::imap_proto::{AttributeValue, Response};
 use chrono::{DateTime, Utc};
@@ -11,8 +11,6 @@ use super::error::Fault;
 use super::haul::{Batch, Haul, Wanted};
 use super::survey;
 
-/// UIDs of one SEARCH: keeps its line below the 8,000 bytes that servers take at least.
-const UIDS: usize = 400;
 /// Announced bytes that may be under way on one connection: fills a line of 1 Gbit/s at 100 ms.
 const WINDOW_BYTES: u64 = 16 << 20;
 
@@ -106,24 +104,29 @@ async fn look_for(connection: &mut Connection<'_>, haul: &RefCell<Haul<'_>>) -> 
     if wanted.is_empty() {
         return Ok(());
     }
-    let batch = Batch { wanted, again: false };
-    let uids: Vec<u32> = batch.wanted.iter().map(|wanted| wanted.uid).collect();
-    let mut there: HashSet<u32> = HashSet::new();
-    for some in uids.chunks(UIDS) {
-        match survey::present(connection, some).await {
-            Ok(found) => there.extend(found),
-            Err(Fault::Refused { .. }) => there.extend(some),
-            Err(fault) => {
-                haul.borrow_mut().doubt(batch);
-                return Err(fault);
-            }
+    let mut batch = Batch { wanted, again: false };
+    let looked = cross_out(connection, haul, &mut batch).await;
+    let mut haul = haul.borrow_mut();
+    match looked {
+        Ok(()) => haul.refused_batch(batch, false, ""),
+        Err(fault) => {
+            haul.doubt(batch);
+            Err(fault)
         }
     }
-    let gone: Vec<u32> = uids.into_iter().filter(|uid| !there.contains(uid)).collect();
-    let mut haul = haul.borrow_mut();
-    haul.gone(&gone);
-    let left = batch.wanted.into_iter().filter(|wanted| there.contains(&wanted.uid)).collect();
-    haul.refused_batch(Batch { wanted: left, again: false }, false, "")
+}
+
+/// Crosses out of a batch what is gone (another client deleted it). Where the server does not say, all may be there.
+async fn cross_out(connection: &mut Connection<'_>, haul: &RefCell<Haul<'_>>, batch: &mut Batch) -> Result<(), Fault> {
+    let uids: Vec<u32> = batch.wanted.iter().map(|wanted| wanted.uid).collect();
+    let there = match survey::present(connection, &uids).await {
+        Err(Fault::Refused { .. }) => return Ok(()),
+        there => there?,
+    };
+    let is_there = |uid: u32| there.binary_search(&uid).is_ok();
+    haul.borrow_mut().gone(&uids.into_iter().filter(|uid| !is_there(*uid)).collect::<Vec<_>>());
+    batch.wanted.retain(|wanted| is_there(wanted.uid));
+    Ok(())
 }
 
 /// Ends a FETCH.
@@ -141,18 +144,11 @@ async fn close(
         Done::Ok(_) if !flight.alone => haul.borrow_mut().doubt(batch),
         Done::Ok(_) if !quiet => haul.borrow_mut().put_back(batch),
         Done::Ok(_) => {
-            // Alone, and still nothing: gone (another client deleted it), or not given?
-            let uids: Vec<u32> = batch.wanted.iter().map(|wanted| wanted.uid).collect();
-            let gone = match survey::present(connection, &uids).await {
-                Ok(there) => uids.into_iter().filter(|uid| there.binary_search(uid).is_err()).collect(),
-                Err(Fault::Refused { .. }) => Vec::new(),
-                Err(fault) => {
-                    haul.borrow_mut().put_back(batch);
-                    return Err(fault);
-                }
-            };
-            haul.borrow_mut().gone(&gone);
-            batch.wanted.retain(|wanted| !gone.contains(&wanted.uid));
+            // Alone, and still nothing: gone, or not given?
+            if let Err(fault) = cross_out(connection, haul, &mut batch).await {
+                haul.borrow_mut().put_back(batch);
+                return Err(fault);
+            }
             haul.borrow_mut().refused_batch(batch, true, "it answers OK without the message")?;
         }
     }

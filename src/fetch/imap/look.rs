@@ -127,9 +127,7 @@ async fn folder_look(
     if opened.exists == 0 {
         return Ok(());
     }
-    if !resume.again.is_empty() {
-        one.again = survey::present(connection, &resume.again).await?.len() as u64;
-    }
+    one.again = survey::present(connection, &resume.again).await?.len() as u64;
     if mailbox.tidies() && resume.last_uid > 0 {
         let mails = after::left_over(connection, mailbox, (name, &opened), resume.last_uid, remembered).await?;
         one.left_over = mails.len() as u64;
@@ -137,7 +135,7 @@ async fn folder_look(
     if resume.is_at_end(opened.uid_next) {
         return Ok(());
     }
-    for wanted in survey::survey(connection, &opened, resume.last_uid).await? {
+    for wanted in survey::survey(connection, &opened, resume.last_uid, true).await? {
         let size = wanted.size.map_or(0, u64::from);
         if size > limit {
             one.over_limit += 1;

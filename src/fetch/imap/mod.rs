@@ -125,6 +125,9 @@ pub enum CommittedKind {
     Refused,
 }
 
+/// UIDs of one command: keeps its line below the 8,000 bytes that servers take at least.
+const UIDS_OF_LINE: usize = 400;
+
 /// Writes UIDs as a sequence set (RFC 9051 section 9). Only UIDs that are given are in it: a range never spans others.
 fn uid_set(uids: &[u32]) -> String {
     use std::fmt::Write;

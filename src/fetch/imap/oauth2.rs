@@ -74,18 +74,14 @@ impl Tokens {
             kept.reused = true;
             return Ok(kept.token.clone());
         }
-        let (newer, read) = slot.as_ref().map_or((None, None), |kept| (kept.refresh.clone(), kept.read.clone()));
-        let kept = match newer {
-            None => ask(config, None, limit)?,
-            Some(newer) => match ask(config, Some((newer, read.clone())), limit) {
-                // It is not taken any more: the operator may have put another in the place of the old one, which is spent.
-                Err(Fault::TokenEndpoint { text, .. })
-                    if text.starts_with("invalid_grant") && replaced(config, &read) =>
-                {
-                    ask(config, None, limit)?
-                }
-                asked => asked?,
-            },
+        let kept = match ask(config, slot.as_ref(), limit) {
+            // The newer one is not taken any more: the operator may have put another in the place of the old one, which is spent.
+            Err(Fault::TokenEndpoint { text, .. })
+                if text.starts_with("invalid_grant") && slot.as_ref().is_some_and(|kept| kept.is_replaced(config)) =>
+            {
+                ask(config, None, limit)?
+            }
+            asked => asked?,
         };
         let token = kept.token.clone();
         *slot = Some(kept);
@@ -110,19 +106,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns whether another refresh token lies in its place than was read from there.
-fn replaced(config: &OAuth2Config, read: &Option<SecretString>) -> bool {
-    let OAuth2Config::Endpoint { flow: Flow::RefreshToken(place), .. } = config else { return false };
-    let Ok(there) = place.read() else { return false };
-    read.as_ref().is_none_or(|read| read.expose_secret() != there.expose_secret())
+impl Kept {
+    /// Returns whether a refresh token is kept here only, and another one lies in its place than was read from there.
+    fn is_replaced(&self, config: &OAuth2Config) -> bool {
+        let OAuth2Config::Endpoint { flow: Flow::RefreshToken(place), .. } = config else { return false };
+        let read = self.read.as_ref().map(ExposeSecret::expose_secret);
+        self.refresh.is_some() && place.read().is_ok_and(|there| read != Some(there.expose_secret()))
+    }
 }
 
-/// Asks for a token. `newer`: a refresh token that is kept here only, and the one in its place that it was given for.
-fn ask(
-    config: &OAuth2Config,
-    newer: Option<(SecretString, Option<SecretString>)>,
-    limit: Duration,
-) -> Result<Kept, Fault> {
+/// Asks for a token. `old`: what was kept of the last one.
+fn ask(config: &OAuth2Config, old: Option<&Kept>, limit: Duration) -> Result<Kept, Fault> {
     let OAuth2Config::Endpoint { token_url, client_id, client_secret, scope, flow } = config else {
         return Err(Fault::Internal { text: "no token endpoint".to_owned() });
     };
@@ -135,7 +129,7 @@ fn ask(
     if let Some(scope) = scope {
         form.push(("scope", scope));
     }
-    let (newer_refresh, mut read) = newer.map_or((None, None), |(newer, read)| (Some(newer), read));
+    let (newer_refresh, mut read) = old.map_or((None, None), |old| (old.refresh.clone(), old.read.clone()));
     let refresh = match (flow, &newer_refresh) {
         (Flow::ClientCredentials, _) => None,
         (Flow::RefreshToken(_), Some(newer)) => Some(newer.clone()),

@@ -245,20 +245,17 @@ impl<'a> Poll<'a> {
         resume: &Resume,
     ) -> Result<(Vec<Wanted>, Vec<u32>), Fault> {
         let connection = self.ensure(connector, line).await?;
-        let mut again = Vec::new();
-        if !resume.again.is_empty() {
-            match survey::present(connection, &resume.again).await {
-                Ok(there) => again = there,
-                Err(fault @ Fault::Refused { .. }) => {
-                    tracing::warn!("{}", fault.at(&self.mailbox.name, Some(&folder.name), None));
-                }
-                Err(fault) => return Err(fault),
+        let again = match survey::present(connection, &resume.again).await {
+            Err(fault @ Fault::Refused { .. }) => {
+                tracing::warn!("{}", fault.at(&self.mailbox.name, Some(&folder.name), None));
+                Vec::new()
             }
-        }
+            there => there?,
+        };
         if self.only_again || opened.exists == 0 || resume.is_at_end(opened.uid_next) {
             return Ok((Vec::new(), again));
         }
-        let list = match survey::survey(connection, opened, resume.last_uid).await {
+        let list = match survey::survey(connection, opened, resume.last_uid, true).await {
             Err(fault) if fault.ends_connection() => {
                 // One message can be too much for a server even to tell its size.
                 tracing::warn!("{}", fault.at(&self.mailbox.name, Some(&folder.name), None));
@@ -268,7 +265,7 @@ impl<'a> Poll<'a> {
                 if anew.uid_validity != opened.uid_validity {
                     return Err(Fault::numbered_anew());
                 }
-                survey::unsized_survey(connection, opened, resume.last_uid).await?
+                survey::survey(connection, opened, resume.last_uid, false).await?
             }
             list => list?,
         };

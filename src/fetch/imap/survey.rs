@@ -8,31 +8,15 @@ use super::connection::{Connection, Done};
 use super::error::Fault;
 use super::folders::Opened;
 use super::haul::Wanted;
-use super::uid_set;
+use super::{UIDS_OF_LINE, uid_set};
 
 /// Messages that one SEARCH asks about: its answer is one line.
 const WINDOW: u32 = 50_000;
 
 /// Lists every message above `last_uid`, with its size where the server says one. Of a message that it cannot read some servers
-/// say none, or refuse the sizes of all; SEARCH, sent along, names those too.
+/// say none, or refuse the sizes of all; SEARCH, sent along, names those too. Without `sizes` they are not asked for: that question
+/// alone is too much for some servers.
 pub(super) async fn survey(
-    connection: &mut Connection<'_>,
-    opened: &Opened,
-    last_uid: u32,
-) -> Result<Vec<Wanted>, Fault> {
-    listed(connection, opened, last_uid, true).await
-}
-
-/// The same without any size, for a server to which the question for sizes is too much.
-pub(super) async fn unsized_survey(
-    connection: &mut Connection<'_>,
-    opened: &Opened,
-    last_uid: u32,
-) -> Result<Vec<Wanted>, Fault> {
-    listed(connection, opened, last_uid, false).await
-}
-
-async fn listed(
     connection: &mut Connection<'_>,
     opened: &Opened,
     last_uid: u32,
@@ -103,7 +87,8 @@ async fn listed(
 pub(super) async fn present(connection: &mut Connection<'_>, uids: &[u32]) -> Result<Vec<u32>, Fault> {
     let mut uids = uids.to_vec();
     uids.sort_unstable();
-    let mut there = search(connection, vec![format!("UID {}", uid_set(&uids))]).await?;
+    let sets = uids.chunks(UIDS_OF_LINE).map(|some| format!("UID {}", uid_set(some))).collect();
+    let mut there = search(connection, sets).await?;
     there.retain(|uid| uids.binary_search(uid).is_ok());
     Ok(there)
 }
@@ -125,6 +110,8 @@ async fn search(connection: &mut Connection<'_>, searches: Vec<String>) -> Resul
         tags.push(connection.send(&format!("UID SEARCH {search}")).await?);
     }
     let mut uids = Vec::new();
+    // Every answer is read, whatever one of them says: what is left over would be taken for the answer to the next question.
+    let mut refused = Ok(());
     for tag in tags {
         let done = connection
             .finish(&tag, "SEARCH", |response| {
@@ -133,8 +120,9 @@ async fn search(connection: &mut Connection<'_>, searches: Vec<String>) -> Resul
                 }
             })
             .await?;
-        done.ok("UID SEARCH")?;
+        refused = refused.and(done.ok("UID SEARCH").map(drop));
     }
+    refused?;
     uids.sort_unstable();
     uids.dedup();
     Ok(uids)
