@@ -204,7 +204,7 @@ fn unknown_senders_are_named_by_the_strongest_evidence() {
 fn tied_rules_are_refused_by_name() {
     let refused = |config: &str| Config::parse(config).map(|_| ()).unwrap_err();
     let networks =
-        "[[sender]]\nname = 'one'\nips = ['192.0.2.0/24']\n[[sender]]\nname = 'two'\nips = ['192.0.2.9/24']\n";
+        "[[sender]]\nname = 'one'\nips = ['192.0.2.0/24']\n[[sender]]\nname = 'two'\nips = ['192.0.2.0/24']\n";
     let text = refused(networks);
     assert!(text.contains("`one`") && text.contains("`two`") && text.contains("192.0.2.0/24"), "{text}");
     let dkim = "[[sender]]\nname = 'one'\ndkim = [{ domain = 'A.example' }]\n[[sender]]\nname = 'two'\ndkim = [{ domain = 'a.example.' }]\n";
@@ -223,6 +223,34 @@ fn tied_rules_are_refused_by_name() {
     assert!(refused("[[sender]]\nname = 'one'\n").contains("matches nothing"));
     assert!(refused("[[sender]]\nname = 'one'\nspf = ['a']\nsince = 2026-13-01\n").contains("line 4"));
     assert!(refused("[[sender]]\nname = 'one'\nspf = ['a']\nsince = 'soon'\n").contains("is no day"));
+}
+
+/// What can never mean what its writer meant is told, not taken.
+#[test]
+fn rules_that_mean_nothing_are_refused() {
+    let sender = |more: &str| format!("[[sender]]\nname = 'one'\n{more}\n");
+    for (config, told) in [
+        (sender("ips = ['192.0.2.5/24']"), "write 192.0.2.0/24 or 192.0.2.5"),
+        (sender("ips = ['0.0.0.0/0']"), "every address there is"),
+        (sender("ips = ['::/0']"), "every address there is"),
+        (sender("dkim = [{ domain = '198.51.100.77-99' }]"), "is no domain"),
+        (sender("spf = ['a b.example']"), "is no domain"),
+        (
+            sender("spf = ['a.example']\nsince = 2027-01-01\napproved_until = 2026-01-01"),
+            "ends on 2026-01-01, before it begins",
+        ),
+        (sender("spf = ['a.example']") + &sender("spf = ['b.example']"), "two senders are named `one`"),
+        ("[[domain]]\nname = 'Not A Domain'\n".to_owned(), "`Not A Domain` is no domain"),
+        ("[[domain]]\nname = 'a.example'\n[[domain]]\nname = 'A.example.'\n".to_owned(), "`A.example.` is there twice"),
+        ("[[tenant]]\nname = 'e'\ndomains = []\n".to_owned(), "the tenant `e` has no domains"),
+        (
+            "[[mailbox]]\nname = 'm'\nhost = '192.0.2.1'\ntls = 'none'\nuser = 'u'\npassword_env = 'P'\n".to_owned(),
+            "in the clear",
+        ),
+    ] {
+        let fault = Config::parse(&config).map(|_| ()).unwrap_err();
+        assert!(fault.contains(told), "{config}{fault}");
+    }
 }
 
 #[test]

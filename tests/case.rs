@@ -168,7 +168,15 @@ fn what_is_missing_is_listed_never_made_up() {
     let (_, template, _) = run(store(), &["case", "--facts-template"]);
     let folder = tempfile::tempdir().unwrap();
     let facts = folder.path().join("facts.toml");
-    std::fs::write(&facts, template).unwrap();
+    // As it is printed it says nothing: no example becomes a fact.
+    std::fs::write(&facts, &template).unwrap();
+    let (_, as_printed, _) = run(store(), &[&SCOPE[..], &["--facts", facts.to_str().unwrap()]].concat());
+    assert_eq!(as_printed, text);
+    let filled = |line: &str| {
+        let shown = line.strip_prefix("# ").filter(|key| key.contains(" = ") || key.starts_with("[["));
+        format!("{}\n", shown.unwrap_or(line))
+    };
+    std::fs::write(&facts, template.lines().map(filled).collect::<String>()).unwrap();
     let full = case(&["--facts", facts.to_str().unwrap()]);
     assert_eq!(full["request"]["account"], "acct-4411");
     assert_eq!(full["actions"]["actions"][0]["what"], "paused segments older than 180 days");

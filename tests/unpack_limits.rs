@@ -206,6 +206,15 @@ fn attacks_end_soon_and_small() {
     let names: Vec<_> = (0..65_000).map(|number| format!("{number}.xml")).collect();
     let members: Vec<_> = names.iter().map(|name| (name.as_str(), b"<a/>".as_slice())).collect();
     check("65,000 members", zip(&members), "attachments", 1000);
+    let sixty = |inner: &[u8]| {
+        let names: Vec<_> = (0..60).map(|number| format!("{number}.zip")).collect();
+        zip(&names.iter().map(|name| (name.as_str(), inner)).collect::<Vec<_>>())
+    };
+    let leaves: Vec<_> = names.iter().take(60).map(|name| (name.as_str(), b"<a/>".as_slice())).collect();
+    let archives = sixty(&sixty(&sixty(&zip(&leaves))));
+    check("sixty to the fourth documents", archives.clone(), "attachments", 16 << 20);
+    let (_, met, _) = run(&item("r", archives));
+    assert!(met.len() < 16 * 64 + 8, "{}", met.len());
     check("members that overlap", overlapping(60_000), "zip-overlap", 20 << 20);
     assert!(run(&item("r", overlapping(60_000))).1.len() < 3);
 

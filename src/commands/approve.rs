@@ -164,6 +164,9 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
     {
         bail!("the approval ends on {until}, before it begins on {since}");
     }
+    if let Some(until) = args.until.filter(|until| *until < as_of) {
+        bail!("the approval would have ended on {until} already: leave --until out, or name a later day");
+    }
     if let Some(service) = &args.service
         && Catalogue::bundled().service(service).is_none()
     {

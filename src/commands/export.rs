@@ -63,9 +63,9 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> 
 }
 
 fn form(args: &ExportArgs) -> anyhow::Result<&'static str> {
-    let ending = args.path.extension().and_then(|ending| ending.to_str());
-    let form = match ending {
-        _ if !args.partition_by.is_empty() && matches!(ending, Some("csv" | "jsonl" | "ndjson")) => {
+    let ending = args.path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    let form = match ending.as_deref() {
+        Some("csv" | "jsonl" | "ndjson") if !args.partition_by.is_empty() => {
             bail!(Usage("--partition-by makes a folder of Parquet files: name a folder".to_owned()))
         }
         _ if !args.partition_by.is_empty() => "FORMAT parquet",

@@ -25,10 +25,17 @@ pub struct SqlArgs {
     pub allow_files: bool,
 }
 
+/// Returns whether there is nothing to run but blanks, ends of statements and comments.
+fn is_empty(statement: &str) -> bool {
+    statement
+        .lines()
+        .all(|line| line.split("--").next().is_none_or(|code| code.trim_matches([' ', '\t', ';']).is_empty()))
+}
+
 /// Runs `sql`.
 pub(super) fn run(context: &Context, args: &SqlArgs) -> anyhow::Result<Exit> {
     match given(args)? {
-        Some(statement) if statement.trim().is_empty() => {
+        Some(statement) if is_empty(&statement) => {
             bail!(Usage("the statement is empty; see `dmarcase sql --help`".to_owned()))
         }
         Some(statement) if context.output.format == Format::Parquet => parquet(context, args, &statement)?,

@@ -203,6 +203,11 @@ impl Written {
         if self.name.is_empty() || self.host.is_empty() || self.user.is_empty() {
             return Err("name, host and user must not be empty".to_owned());
         }
+        let elsewhere = self.host.parse::<std::net::IpAddr>().is_ok_and(|address| !address.is_loopback());
+        if self.tls == Tls::None && elsewhere && !self.allow_plaintext {
+            let text = "tls = \"none\" would send the login in the clear; use implicit or starttls, or set allow_plaintext = true";
+            return Err(text.to_owned());
+        }
         if self.user.chars().any(char::is_control) {
             return Err("user has a control character".to_owned());
         }

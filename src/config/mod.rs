@@ -152,6 +152,7 @@ impl Config {
         tenant::check(&config.tenant, &mailboxes)?;
         tenant::bind(&mut config.sender, &config.tenant)?;
         sender::check(&config.sender)?;
+        sender::check_domains(&config.domain)?;
         crate::evidence::Gateways::with(&config.gateway).map_err(|error| error.to_string())?;
         Ok(config)
     }

@@ -99,11 +99,22 @@ impl TryFrom<String> for DomainPattern {
         let name = text.trim();
         let (name, below) = name.strip_prefix("*.").map_or((name, false), |rest| (rest, true));
         let domain = crate::parse::domain_name(name).into_owned();
-        if domain.is_empty() || domain.contains(['*', '@', '/', ' ']) || domain.starts_with('.') {
+        if !is_name(&domain) {
             return Err(format!("`{text}` is no domain: write a.example, or *.a.example for all domains below it"));
         }
         Ok(Self { domain, below })
     }
+}
+
+/// Returns whether a normalised text can be a domain name: labels of letters, digits, hyphens and underscores, and no address, which
+/// ends with a number (RFC 3696 section 2).
+fn is_name(domain: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    domain.len() <= 253
+        && domain.split('.').all(label)
+        && domain.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 impl std::fmt::Display for DomainPattern {
@@ -138,11 +149,16 @@ impl TryFrom<String> for Network {
 
     fn try_from(text: String) -> Result<Self, String> {
         let single = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
-        text.parse::<IpNet>()
-            .ok()
-            .or_else(single)
-            .map(|net| Self(net.trunc()))
-            .ok_or_else(|| format!("`{text}` is no network: write 192.0.2.0/28, 2001:db8:1::/48 or a single address"))
+        let net = text.parse::<IpNet>().ok().or_else(single).ok_or_else(|| {
+            format!("`{text}` is no network: write 192.0.2.0/28, 2001:db8:1::/48 or a single address")
+        })?;
+        if net.prefix_len() == 0 {
+            return Err(format!("`{text}` is every address there is: name the sender's own networks"));
+        }
+        if net.trunc() != net {
+            return Err(format!("`{text}` has an address inside its network: write {} or {}", net.trunc(), net.addr()));
+        }
+        Ok(Self(net))
     }
 }
 
@@ -184,9 +200,21 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, 
 /// The two rules, what both claim, and the remedy.
 pub(super) fn check(rules: &[SenderRule]) -> Result<(), String> {
     let mut claims: std::collections::HashMap<String, Vec<&SenderRule>> = std::collections::HashMap::new();
+    let mut names: std::collections::HashSet<&str> = std::collections::HashSet::new();
     for rule in rules {
         if rule.name.trim().is_empty() {
             return Err("a [[sender]] has an empty name".into());
+        }
+        if let (Some(since), Some(until)) = (rule.since, rule.approved_until)
+            && until < since
+        {
+            return Err(format!(
+                "the approval of the sender `{}` ends on {until}, before it begins on {since}",
+                rule.name
+            ));
+        }
+        if !names.insert(rule.name.as_str()) {
+            return Err(format!("two senders are named `{}`: put what they match into one", rule.name));
         }
         if rule.ips.is_empty() && rule.dkim.is_empty() && rule.spf.is_empty() && rule.ptr.is_empty() {
             return Err(format!("the sender `{}` matches nothing: give it ips, dkim, spf or ptr", rule.name));
@@ -201,6 +229,21 @@ pub(super) fn check(rules: &[SenderRule]) -> Result<(), String> {
                 ));
             }
             others.push(rule);
+        }
+    }
+    Ok(())
+}
+
+/// Checks what is expected of domains: each is a domain, and named once.
+pub(super) fn check_domains(rules: &[DomainRule]) -> Result<(), String> {
+    let mut names: std::collections::HashSet<String> = std::collections::HashSet::new();
+    for rule in rules {
+        let name = crate::parse::domain_name(&rule.name).into_owned();
+        if !is_name(&name) {
+            return Err(format!("[[domain]] `{}` is no domain: write a.example", rule.name));
+        }
+        if !names.insert(name) {
+            return Err(format!("[[domain]] `{}` is there twice", rule.name));
         }
     }
     Ok(())

@@ -38,6 +38,13 @@ impl Tenant {
 /// Checks tenants against one another and against the mailboxes that there are: what two of them own would show to both.
 pub(super) fn check(tenants: &[Tenant], mailboxes: &[&str]) -> Result<(), String> {
     for (at, tenant) in tenants.iter().enumerate() {
+        if tenant.domains.is_empty() {
+            return Err(format!("the tenant `{}` has no domains, so that it would be shown nothing", tenant.name));
+        }
+        for name in &tenant.domains {
+            let read = DomainPattern::try_from(name.clone());
+            read.map_err(|fault| format!("the tenant `{}`: {fault}", tenant.name))?;
+        }
         if let Some(name) = tenant.mailboxes.iter().find(|name| !mailboxes.contains(&name.as_str())) {
             return Err(format!("the tenant `{}` lists the mailbox `{name}`, which no [[mailbox]] has", tenant.name));
         }

@@ -19,6 +19,9 @@ const SETS: usize = 4096;
 const WAYS: usize = 4;
 /// Ways of writing a record up to its count that are remembered at a time.
 const LAYOUTS: usize = 32;
+/// Bytes from the count to the end of a record, of which no longer ones are remembered: whatever stands where an end should be, the
+/// search for it is short.
+const TAIL: usize = 8 << 10;
 /// Distinct results remembered across documents.
 const RESULTS: usize = 16 << 10;
 /// Names remembered across documents.
@@ -124,7 +127,9 @@ impl Memo {
         };
         // The last layout used is nearly always the next one, too.
         self.layouts.swap(0, at);
-        let Some(end) = self.record_end.find(tail) else { return Found::Unfinished };
+        let Some(end) = self.record_end.find(tail.get(..TAIL).unwrap_or(tail)) else {
+            return if tail.len() < TAIL { Found::Unfinished } else { Found::Miss };
+        };
         let end = end + RECORD_END.len();
         let length = text.len() - tail.len() + end;
         let tail = tail.get(..end).unwrap_or_default();
@@ -143,7 +148,7 @@ impl Memo {
     pub(super) fn learn(&mut self, record: &[u8], source: (usize, usize), count: (usize, usize), known: Learnt) {
         let parts = (record.get(..source.0), record.get(source.1..count.0), record.get(count.1..));
         let (Some(before), Some(between), Some(tail)) = parts else { return };
-        if self.record_end.find(tail).is_none_or(|end| end + RECORD_END.len() != tail.len()) {
+        if tail.len() > TAIL || self.record_end.find(tail).is_none_or(|end| end + RECORD_END.len() != tail.len()) {
             return;
         }
         if self.bytes + tail.len() > RECORD_BYTES {

@@ -23,7 +23,8 @@ fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     let number = |at: usize| {
         table.rows.iter().filter_map(|row| row.get(at)).find(|c| **c != Cell::Empty).is_some_and(Cell::is_number)
     };
-    let headings: Vec<&str> = shown.iter().filter_map(|at| table.columns.get(*at)).map(|c| &*c.heading).collect();
+    let headings: Vec<String> =
+        shown.iter().filter_map(|at| table.columns.get(*at)).map(|column| escaped(&plain(&column.heading))).collect();
     writeln!(out, "| {} |", headings.join(" | "))?;
     let rules: Vec<&str> = shown.iter().map(|at| if number(*at) { "---:" } else { "---" }).collect();
     writeln!(out, "| {} |", rules.join(" | "))?;

@@ -21,6 +21,15 @@ const RECORDS: &str = "
         dkim_recomputed, spf_recomputed, header_from, envelope_from, envelope_to, sender, sender_status, dkim, spf, reasons))::VARCHAR
     FROM record_full WHERE report_no = ? ORDER BY record_no";
 
+// Times as every answer says them, RFC 3339 in UTC.
+const WHOLE: &str = "
+    SELECT to_json(whole)::VARCHAR FROM (
+        SELECT * REPLACE (strftime(make_timestamp(epoch_us(begin_at)), '%Y-%m-%dT%H:%M:%SZ') AS begin_at,
+            strftime(make_timestamp(epoch_us(end_at)), '%Y-%m-%dT%H:%M:%SZ') AS end_at,
+            strftime(make_timestamp(epoch_us(received_at)), '%Y-%m-%dT%H:%M:%SZ') AS received_at)
+        FROM report WHERE report_no = ?
+    ) whole";
+
 /// Finds a report by its number in the store, its report id, or the beginning of its key.
 ///
 /// # Errors
@@ -51,19 +60,16 @@ pub fn report(connection: &Connection, id: &str) -> Result<ReportView, QueryErro
             )));
         }
         _ => {
-            let list = found.iter().map(|r| format!("{} ({}, {})", r.0, r.1.as_deref().unwrap_or("?"), r.3));
-            let list: Vec<String> = list.collect();
+            // Keys alone are of one report each: a number may be another report's id.
+            let list: Vec<String> =
+                found.iter().map(|r| format!("{} ({}, number {})", r.3, r.1.as_deref().unwrap_or("?"), r.0)).collect();
             return Err(QueryError::NotFound(format!(
-                "several reports match `{id}`; give one number: {}",
+                "several reports match `{id}`; give the beginning of one's key: {}",
                 list.join("; ")
             )));
         }
     };
-    let whole: String = connection.query_row(
-        "SELECT to_json(whole)::VARCHAR FROM report whole WHERE report_no = ?",
-        [number],
-        |row| row.get(0),
-    )?;
+    let whole: String = connection.query_row(WHOLE, [number], |row| row.get(0))?;
     let mut statement = connection.prepare(RECORDS)?;
     let rows = statement.query_map([number], |row| row.get::<_, String>(0))?;
     let records: Vec<String> = rows.collect::<Result<_, _>>()?;

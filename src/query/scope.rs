@@ -14,10 +14,10 @@ use crate::store::StoreError;
 /// The flags of a period, as every command that has them takes them.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct DayArgs {
-    /// First day (UTC): a date, or 7d, 4w, 3mo back from --as-of
+    /// First day (UTC): a date, or 7d, 4w, 3mo: the last 7 days and so on, --as-of counted in
     #[arg(long, value_name = "DAY")]
     pub since: Option<DayArg>,
-    /// Last day, inclusive: a date, or 7d, 4w, 3mo back from --as-of
+    /// Last day, inclusive: a date, or 7d, 4w, 3mo back from --as-of: up to where --since 7d begins
     #[arg(long, value_name = "DAY")]
     pub until: Option<DayArg>,
     /// The day that counts as today; what is later does not count
@@ -59,14 +59,21 @@ impl FromStr for DayArg {
 }
 
 impl DayArg {
-    /// Returns the date. A distance counts `as_of` in: seven days end with it.
+    /// Returns the date on which a period begins. A distance counts `as_of` in: seven days end with it.
     pub fn before(self, as_of: NaiveDate) -> NaiveDate {
-        let before = match self {
-            Self::On(date) => return date,
+        let first = if let Self::On(date) = self { Some(date) } else { self.up_to(as_of).succ_opt() };
+        first.map_or(NaiveDate::MIN, |first| if let Self::On(_) = self { first } else { first.min(as_of) })
+    }
+
+    /// Returns the date with which a period ends: the last day before the one on which the period of that distance begins, so that
+    /// two periods side by side share no day.
+    pub fn up_to(self, as_of: NaiveDate) -> NaiveDate {
+        let day = match self {
+            Self::On(date) => Some(date),
             Self::Days(days) => as_of.checked_sub_days(chrono::Days::new(days.into())),
             Self::Months(months) => as_of.checked_sub_months(Months::new(months)),
         };
-        before.and_then(|day| day.succ_opt()).unwrap_or(NaiveDate::MIN)
+        day.unwrap_or(NaiveDate::MIN)
     }
 }
 
@@ -91,7 +98,7 @@ impl DayArgs {
     pub fn days(&self, today: NaiveDate) -> Result<Days, QueryError> {
         let as_of = self.as_of.unwrap_or(today);
         let since = self.since.map(|day| day.before(as_of));
-        let until = self.until.map(|day| day.before(as_of));
+        let until = self.until.map(|day| day.up_to(as_of));
         match (since, until) {
             (Some(since), Some(until)) if until < since => Err(QueryError::Backwards { since, until }),
             _ => Ok(Days { since, until, as_of, cut: self.as_of }),
@@ -193,6 +200,20 @@ pub struct Scope {
     pub domains: Option<Vec<u32>>,
     /// The days that the answer covers: those asked for, else those that the store holds for these domains.
     pub span: Span,
+    /// What belongs to no day.
+    pub undated: Undated,
+}
+
+/// Reports of the domains asked for that have no readable day. They belong to no period: where one is asked for they are left out,
+/// else they count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Undated {
+    /// Reports.
+    pub reports: u64,
+    /// Their messages.
+    pub messages: u64,
+    /// They are part of the answer.
+    pub counted: bool,
 }
 
 /// First and last report day of an answer, both inclusive.
@@ -223,7 +244,15 @@ impl Scope {
         let domains = domains(connection, &args.domains)?;
         // A condition that leaves nothing out would cost all the same.
         let cut = cut.filter(|cut| *cut < last);
-        let mut scope = Self { since, until, as_of, cut, domains, span: Span { since: first, until: last } };
+        let mut scope = Self {
+            since,
+            until,
+            as_of,
+            cut,
+            domains,
+            span: Span { since: first, until: last },
+            undated: Undated::default(),
+        };
         let found: (Option<NaiveDate>, Option<NaiveDate>) = connection.query_row(
             &format!("SELECT min(report_day), max(report_day) FROM report WHERE {}", scope.of_reports("")),
             [],
@@ -238,6 +267,16 @@ impl Scope {
                 last,
             });
         };
+        let counted = scope.since.is_none() && scope.until.is_none();
+        let ever = Self { since: None, until: None, cut: None, ..scope.clone() };
+        scope.undated = connection.query_row(
+            &format!(
+                "SELECT count(*), coalesce(sum(messages), 0)::UBIGINT FROM report WHERE report_day IS NULL AND {}",
+                ever.of_reports("")
+            ),
+            [],
+            |row| Ok(Undated { reports: row.get(0)?, messages: row.get(1)?, counted }),
+        )?;
         let asked = until.map(|until| cut.map_or(until, |cut| cut.min(until)));
         scope.span = Span { since: since.unwrap_or(from), until: asked.unwrap_or(to) };
         Ok(scope)
@@ -253,13 +292,13 @@ impl Scope {
         self.condition(alias, "policy_domain_no")
     }
 
-    /// Returns whether neither a period nor a domain was asked for.
-    pub const fn is_all(&self) -> bool {
-        self.since.is_none() && self.until.is_none() && self.domains.is_none()
+    /// Returns whether some days were asked for.
+    pub(super) const fn has_days(&self) -> bool {
+        self.since.is_some() || self.until.is_some() || self.cut.is_some()
     }
 
     // Days and numbers only ever come from parsed values, so that they may stand in the text of a statement.
-    fn condition(&self, alias: &str, domain_column: &str) -> String {
+    pub(super) fn condition(&self, alias: &str, domain_column: &str) -> String {
         let mut parts = Vec::new();
         if let Some(since) = self.since {
             parts.push(format!("{alias}report_day >= DATE '{since}'"));

@@ -95,7 +95,8 @@ fn json(held: Held) -> Value {
         Held::Int(value) => value.into(),
         Held::BigInt(value) => value.into(),
         Held::HugeInt(value) => i64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from),
-        Held::UHugeInt(value) => u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from),
+        // Always text: one column has one type, and addresses as numbers are of any size.
+        Held::UHugeInt(value) => value.to_string().into(),
         Held::Decimal(value) => decimal(&value.to_string()),
         Held::UTinyInt(value) => value.into(),
         Held::USmallInt(value) => value.into(),

@@ -44,7 +44,12 @@ fn read(batch: &RecordBatch, by_auth: &mut FxHashMap<u32, Results>) -> Option<()
             let (domain, org) = (domain?.to_owned(), org?.to_owned());
             match result {
                 Some("pass") => {
-                    results.passing_dkim.push(Signature { domain, org, selector: selector.map(str::to_owned) });
+                    // A selector is a DNS label: its case says nothing.
+                    results.passing_dkim.push(Signature {
+                        domain,
+                        org,
+                        selector: selector.map(str::to_ascii_lowercase),
+                    });
                 }
                 // There was no signature to judge.
                 Some("none") => {}

@@ -17,10 +17,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let new = path.with_added_extension(format!("{}-{now}.new", std::process::id()));
     let made = make(&new, path).and_then(|()| match publish(&new, path) {
         // The other process's store is as good.
-        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
-            // A file system without links.
-            std::fs::rename(&new, path).map_err(|error| failed(error.to_string()))
-        }
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => Err(failed(error.to_string())),
         _ => Ok(()),
     });
     std::fs::remove_file(&new).ok();
@@ -58,7 +55,11 @@ fn publish(new: &Path, path: &Path) -> io::Result<()> {
             std::fs::remove_file(path.with_added_extension(left)).ok();
         }
     }
-    std::fs::hard_link(new, path)
+    match std::fs::hard_link(new, path) {
+        // A file system without links. Still under the lock: another's store must not be written over.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => std::fs::rename(new, path),
+        published => published,
+    }
 }
 
 fn make(new: &Path, path: &Path) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::columns::{hash_key, ip_sort, key_of};
 use super::{Columns, StoreError};
-use crate::parse::{DkimResult, Reason, Results, SpfResult, org_domain};
+use crate::parse::{Alignment, DkimResult, Reason, Results, SpfResult, org_domain};
 
 /// What a stream is: the header from and the results, the policy, and what the receiver made of them. Domains, results and
 /// reasons by their numbers.
@@ -27,7 +27,8 @@ pub(super) struct Stream {
     pub(super) reason: Option<u32>,
 }
 
-/// The numbers of one distinct [`Results`] in this store.
+/// The numbers of one distinct [`Results`] in this store, and what follows from it whatever report it is in: worked out once, since
+/// most reports repeat it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResultNumbers {
     pub(super) header_from: Option<u32>,
@@ -35,6 +36,29 @@ pub(super) struct ResultNumbers {
     pub(super) envelope_to: Option<u32>,
     pub(super) auth: u32,
     pub(super) reason: Option<u32>,
+    pub(super) dkim_raw_pass: bool,
+    pub(super) spf_raw_pass: bool,
+    /// Our own verdicts.
+    pub(super) dkim_recomputed: ByMode,
+    pub(super) spf_recomputed: ByMode,
+}
+
+/// A verdict under each alignment mode.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByMode {
+    relaxed: bool,
+    strict: bool,
+}
+
+impl ByMode {
+    fn of(verdict: impl Fn(Option<Alignment>) -> bool) -> Self {
+        Self { relaxed: verdict(Some(Alignment::Relaxed)), strict: verdict(Some(Alignment::Strict)) }
+    }
+
+    /// Returns the verdict under the mode of a policy; relaxed where it says none.
+    pub(super) fn under(self, mode: Option<Alignment>) -> bool {
+        if mode == Some(Alignment::Strict) { self.strict } else { self.relaxed }
+    }
 }
 
 /// Every dimension table: what is numbered already, and the rows that the next commit must add.
@@ -151,6 +175,10 @@ impl Dimensions {
             envelope_to: results.envelope_to.as_ref().map(|name| self.domain(name)).transpose()?,
             auth: self.auth(results)?,
             reason: self.reason(results)?,
+            dkim_raw_pass: results.dkim_raw_pass(),
+            spf_raw_pass: results.spf_raw_pass(),
+            dkim_recomputed: ByMode::of(|mode| results.dkim_recomputed(mode)),
+            spf_recomputed: ByMode::of(|mode| results.spf_recomputed(mode)),
         };
         self.results.insert(results.key, numbers);
         Ok(numbers)

@@ -71,20 +71,21 @@ impl<'a> Ledger<'a> {
         if !self.seen.insert((item.content_hash, &item.origin)) {
             return;
         }
-        let prior = self.prior.remove(&at).unwrap_or_default();
-        let mut still_true: FxHashSet<u64> = FxHashSet::default();
+        // Members of an archive may share a name, so that each row stands for one document only; and there may be many of them.
+        let mut prior: FxHashMap<(String, String), Vec<u64>> = FxHashMap::default();
+        for Prior { entry_no, document, outcome } in self.prior.remove(&at).unwrap_or_default() {
+            prior.entry((document.unwrap_or_default(), outcome)).or_default().push(entry_no);
+        }
+        let mut take = |document: &str, outcome: Outcome| {
+            let rows = prior.get_mut(&(document.to_owned(), outcome.word().to_owned()));
+            rows.and_then(Vec::pop).is_some()
+        };
         let mut keep = false;
         for said in documents {
-            // Members of an archive may share a name, so that each row stands for one document only. A stored report that comes
-            // again from the same origin is no news.
-            let says = |known: &&Prior| {
-                known.document.as_deref().unwrap_or("") == said.document
-                    && !still_true.contains(&known.entry_no)
-                    && (known.outcome == said.outcome.word()
-                        || (known.outcome == Outcome::Stored.word() && said.outcome == Outcome::Duplicate))
-            };
-            if let Some(known) = prior.iter().find(says) {
-                still_true.insert(known.entry_no);
+            // A stored report that comes again from the same origin is no news.
+            if take(said.document, said.outcome)
+                || (said.outcome == Outcome::Duplicate && take(said.document, Outcome::Stored))
+            {
                 continue;
             }
             keep |= matches!(said.outcome, Outcome::Rejected | Outcome::Conflict);
@@ -100,7 +101,7 @@ impl<'a> Ledger<'a> {
             });
             self.next += 1;
         }
-        self.gone.extend(prior.iter().map(|p| p.entry_no).filter(|number| !still_true.contains(number)));
+        self.gone.extend(prior.into_values().flatten());
         if keep {
             self.keep.push(item);
         }

@@ -71,8 +71,6 @@ struct Shared<'a> {
     stream_no: u32,
     dkim_recomputed: bool,
     spf_recomputed: bool,
-    dkim_raw_pass: bool,
-    spf_raw_pass: bool,
 }
 
 /// What a stored report adds to the counts.
@@ -164,10 +162,8 @@ impl<'a> Shared<'a> {
             numbers,
             stream,
             stream_no: dimensions.stream(stream)?,
-            dkim_recomputed: results.dkim_recomputed(policy.adkim),
-            spf_recomputed: results.spf_recomputed(policy.aspf),
-            dkim_raw_pass: results.dkim_raw_pass(),
-            spf_raw_pass: results.spf_raw_pass(),
+            dkim_recomputed: numbers.dkim_recomputed.under(policy.adkim),
+            spf_recomputed: numbers.spf_recomputed.under(policy.aspf),
             results,
         })
     }
@@ -194,8 +190,8 @@ impl RecordColumns {
         self.dkim_aligned.push(stream.dkim_aligned);
         self.spf_aligned.push(stream.spf_aligned);
         self.dmarc_pass.push(results.dmarc_pass());
-        self.dkim_raw_pass.push(shared.dkim_raw_pass);
-        self.spf_raw_pass.push(shared.spf_raw_pass);
+        self.dkim_raw_pass.push(numbers.dkim_raw_pass);
+        self.spf_raw_pass.push(numbers.spf_raw_pass);
         self.dkim_recomputed.push(shared.dkim_recomputed);
         self.spf_recomputed.push(shared.spf_recomputed);
         self.header_from.push(stream.header_from);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of one mail. Gateways refuse mails long before this.
     pub mail_bytes: u64,
-    /// MIME parts that may hold documents in one mail, and members of one archive.
+    /// MIME parts that may hold documents in one mail, and members of one archive. One item gives no more than
+    /// [`Limits::ALL_ARCHIVES`] times as many, however its archives lie in each other.
     pub attachments: u32,
     /// Containers inside containers: mail in mail, gzip in zip, and so on.
     pub nesting: u32,
@@ -27,6 +28,9 @@ pub struct Limits {
 impl Limits {
     /// Inflated size below which the ratio is not looked at: small documents compress well honestly.
     pub const RATIO_FROM: u64 = 16 << 20;
+
+    /// How many full archives one item may amount to. Archives of archives would multiply without it.
+    pub const ALL_ARCHIVES: u32 = 16;
 }
 
 impl Default for Limits {

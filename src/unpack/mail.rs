@@ -342,7 +342,7 @@ impl Opener<'_> {
         }
         self.candidates += 1;
         if self.candidates == self.limits.attachments.saturating_add(1) {
-            self.fault(Fault::attachments(at, self.limits, "attachments"));
+            self.fault(Fault::attachments(at, self.limits.attachments, "attachments"));
         }
         self.candidates <= self.limits.attachments
     }

@@ -56,6 +56,8 @@ pub(super) struct Opener<'a> {
     /// What was passed over, for the reason.
     pub(super) ignored: Vec<String>,
     pub(super) why: Option<Why>,
+    /// The item gave as much as one may; nothing more of it is opened.
+    full: bool,
     /// The tree, where one is wanted, and how deep in it we are.
     pub(super) nodes: Option<Vec<Node>>,
     pub(super) level: u32,
@@ -78,6 +80,7 @@ impl<'a> Opener<'a> {
             candidates: 0,
             ignored: Vec::new(),
             why: None,
+            full: false,
             nodes,
             level: 0,
         }
@@ -110,8 +113,21 @@ impl<'a> Opener<'a> {
         self.documents + self.out.faults.len() as u64
     }
 
+    /// Whether the item has given as much as one may; a fault where it gets there.
+    fn is_full(&mut self, at: &Place<'_>) -> bool {
+        let limit = self.limits.attachments.saturating_mul(Limits::ALL_ARCHIVES);
+        if !self.full && self.yield_so_far() >= u64::from(limit) {
+            self.full = true;
+            self.fault(Fault::attachments(at, limit, "documents in one item"));
+        }
+        self.full
+    }
+
     /// Looks at `source` and opens or hands on what is in it.
     pub(super) fn open(&mut self, source: &mut dyn Source, at: &Place<'_>, what: What) {
+        if self.is_full(at) {
+            return;
+        }
         let head = match source.head() {
             Ok(head) => head,
             Err(error) => {
@@ -297,7 +313,7 @@ impl<'a> Opener<'a> {
                 Met::Member(name, place, member) => {
                     seen += 1;
                     if seen > self.limits.attachments {
-                        self.fault(Fault::attachments(at, self.limits, "members in the zip"));
+                        self.fault(Fault::attachments(at, self.limits.attachments, "members in the zip"));
                         return false;
                     }
                     let own = Promise::of_name(name);
@@ -322,12 +338,12 @@ impl<'a> Opener<'a> {
                     seen += 1;
                     self.fault(fault);
                     if seen > self.limits.attachments {
-                        self.fault(Fault::attachments(at, self.limits, "members in the zip"));
+                        self.fault(Fault::attachments(at, self.limits.attachments, "members in the zip"));
                     }
-                    return !attack && seen <= self.limits.attachments;
+                    return !attack && seen <= self.limits.attachments && !self.is_full(at);
                 }
             }
-            true
+            !self.full
         });
         if office {
             self.ignored.truncate(ignored_before);

@@ -92,8 +92,7 @@ impl Fault {
     }
 
     /// [`Limits::attachments`] is passed.
-    pub(super) fn attachments(at: &Place<'_>, limits: &Limits, what: &str) -> Self {
-        let limit = limits.attachments;
+    pub(super) fn attachments(at: &Place<'_>, limit: u32, what: &str) -> Self {
         Self::new(
             "attachments",
             at,

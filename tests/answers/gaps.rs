@@ -286,6 +286,74 @@ fn g22_approved_senders_that_fail() {
     assert_eq!(plant.import().gaps(DOMAIN), []);
 }
 
+/// Messages are counted, not their signatures: neither the gap nor any selector has more mail than there is.
+#[test]
+fn a_message_with_several_signatures_is_one_message() {
+    let signed = |ip: &str, count, signatures: &[(&'static str, &'static str)]| Record {
+        signatures: signatures.iter().map(|(selector, result)| (DOMAIN.into(), *selector, *result)).collect(),
+        ..spoofed(DOMAIN, ip, count)
+    };
+    let mut plant = Plant::new();
+    plant.config(CONFIG);
+    plant.report(
+        "Alpha",
+        DOMAIN,
+        &days_before(1),
+        STRICT,
+        &[
+            signed("192.0.2.1", 100, &[("b", "fail"), ("b", "fail"), ("B", "fail")]),
+            signed("192.0.2.2", 100, &[("b", "fail"), ("c", "fail"), ("c", "fail")]),
+            signed("192.0.2.3", 200, &[("d", "pass"), ("d", "pass"), ("d", "pass")]),
+            signed("192.0.2.4", 100, &[("d", "fail")]),
+        ],
+    );
+    let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+    let row = answer["rows"].as_array().unwrap().iter().find(|row| row["gap"] == "G10").unwrap();
+    assert_eq!((&row["messages"], &row["share"]), (&300.into(), &0.6.into()));
+    let evidence = row["evidence"].as_str().unwrap();
+    for part in [
+        "b._domainkey.north.example fail 200 (100.00% of its mail)",
+        "c._domainkey.north.example fail 100 (100.00% of its mail)",
+        "d._domainkey.north.example fail 100 (33.33% of its mail)",
+    ] {
+        assert!(evidence.contains(part), "{part}: {evidence}");
+    }
+    let one = plant.json(&["gaps", "--explain", "G10"]);
+    let rows = plant.json(&["sql", one["sql"].as_str().unwrap()]);
+    let shown: Vec<(&str, u64)> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["selector"].as_str().unwrap(), row["messages"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(shown, [("b", 200), ("c", 100), ("d", 100)]);
+    let rates = plant.json(&["rates", "--by", "selector"]);
+    let b = rates["rows"].as_array().unwrap().iter().find(|row| row["selector"] == "b._domainkey.north.example");
+    assert_eq!(b.unwrap()["messages"], 200, "a selector's case says nothing: {rates:#}");
+}
+
+/// Mail that two strict alignments refuse is refused once.
+#[test]
+fn strict_alignment_counts_a_message_once() {
+    let policy = "<adkim>s</adkim><aspf>s</aspf><p>reject</p><sp>reject</sp><pct>100</pct>";
+    let sub = "mail.north.example";
+    let record = Record {
+        signatures: vec![(sub.into(), "s1", "pass"), (sub.into(), "s2", "pass")],
+        mail_from: (sub.into(), "pass"),
+        ..spoofed(DOMAIN, "192.0.2.1", 70)
+    };
+    let mut plant = Plant::new();
+    plant.config(CONFIG);
+    plant.report("Alpha", DOMAIN, &days_before(1), policy, &[aligned(DOMAIN, "192.0.2.1", 30), record]);
+    let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+    let row = answer["rows"].as_array().unwrap().iter().find(|row| row["gap"] == "G19").unwrap();
+    assert_eq!((&row["messages"], &row["share"]), (&70.into(), &0.7.into()), "{row:#}");
+    let one = plant.json(&["gaps", "--explain", "G19"]);
+    let rows = plant.json(&["sql", one["sql"].as_str().unwrap()]);
+    let shown: Vec<u64> = rows.as_array().unwrap().iter().map(|row| row["messages"].as_u64().unwrap()).collect();
+    assert_eq!(shown, [70, 70], "once by DKIM, once by SPF");
+}
+
 #[test]
 fn fail_on_sets_the_exit_status() {
     let plant = healthy("<p>reject</p><sp>none</sp>");
@@ -316,6 +384,7 @@ fn every_gap_explains_itself_with_sql_that_runs() {
             assert!(of_crm.contains(&messages), "{id}: {rows:?}");
         }
     }
+    assert_eq!(plant.json(&["gaps", "--explain", "g6"])["gap"], "G06");
     let output = plant.run(&["gaps", "--explain", "G99"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("authenticated-but-unaligned"));

@@ -50,4 +50,38 @@ fn an_undated_report_counts_where_no_period_is_asked_for() {
     assert_eq!(messages(&["--as-of", "2026-06-30"]), 15);
     assert_eq!(messages(&["--as-of", "2026-06-05"]), 10);
     assert_eq!(messages(&["--as-of", "2026-06-05", "--since", "7d"]), 5);
+    // Either way that is told.
+    for (args, counted, told) in [
+        (
+            &["rates", "--as-of", "2026-06-30"][..],
+            true,
+            "Counted, though without a readable day: 1 report, 5 messages.",
+        ),
+        (&["rates", "--since", "2026-06-01"], false, "Left out, since without a readable day: 1 report, 5 messages."),
+    ] {
+        let undated = serde_json::json!({"reports": 1, "messages": 5, "counted": counted});
+        assert_eq!(plant.json(args)["undated"], undated);
+        assert!(plant.text(args).contains(told), "{}", plant.text(args));
+    }
+}
+
+/// Two periods side by side share no day, and leave none out between them.
+#[test]
+fn distances_back_lie_side_by_side() {
+    let mut plant = Plant::new();
+    for day in 1..=30 {
+        let records = [aligned("own.example", "192.0.2.1", 1)];
+        plant.report("Alpha", "own.example", &format!("2026-06-{day:02}"), STRICT, &records);
+    }
+    plant.import();
+    let period = |args: &[&str]| {
+        let answer = plant.json(&[&["rates", "--as-of", AS_OF], args].concat());
+        let day = |key: &str| answer[key].as_str().unwrap().to_owned();
+        (day("since"), day("until"), answer["total"]["messages"].as_u64().unwrap())
+    };
+    let days = |since: &str, until: &str, messages| (since.to_owned(), until.to_owned(), messages);
+    assert_eq!(period(&["--since", "7d"]), days("2026-06-24", "2026-06-30", 7));
+    assert_eq!(period(&["--since", "14d", "--until", "7d"]), days("2026-06-17", "2026-06-23", 7));
+    assert_eq!(period(&["--until", "4w"]), days("2026-06-01", "2026-06-02", 2));
+    assert_eq!(period(&["--since", "0d"]), days("2026-06-30", "2026-06-30", 1));
 }

@@ -73,6 +73,18 @@ fn a_part_of_the_mail_gets_the_policy_and_the_rest_the_milder_one() {
     assert!(because.contains("RFC 9989"), "{because}");
 }
 
+/// The part is taken of the whole: of a hundred senders with four messages each, ten percent are forty messages, not a hundred times
+/// nothing, and 13% are 52, not a hundred times one.
+#[test]
+fn a_part_of_many_small_senders_is_a_part_of_their_sum() {
+    let small = |n: u32| failing(&format!("198.51.100.{n}"), 4, "none", None);
+    let plant = planted("<p>none</p>", &(1..=100).map(small).collect::<Vec<_>>());
+    for (pct, rejected) in [("10", 40), ("13", 52), ("37", 148), ("38", 152), ("100", 400)] {
+        let answer = simulate(&plant, &["--p", "reject", "--pct", pct]);
+        assert_eq!(touched(&answer), (400 - rejected, rejected, 0), "{pct}");
+    }
+}
+
 #[test]
 fn a_receiver_with_a_reason_of_its_own_does_it_again() {
     let with = |policy: &str, reason| {

@@ -203,6 +203,10 @@ fn an_approval_that_ran_out_says_so() {
     let said = approving.refused(&["b.example", "--name", "new"]);
     assert!(said.contains("`old`") && said.contains("2026-01-31"), "{said}");
     assert!(approving.run(&["b.example", "--name", "new", "--since", "2026-02-01"]).status.success());
+    let said = approving.refused(&["192.0.2.78", "--name", "late", "--until", "2020-01-01"]);
+    assert!(said.contains("2020-01-01 already"), "{said}");
+    let said = approving.refused(&["198.51.100.77-99"]);
+    assert!(said.contains("`198.51.100.77-99` is no sender"), "{said}");
 }
 
 /// The sender's list may be written inline, and the file's mode is the operator's.

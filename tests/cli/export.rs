@@ -31,6 +31,57 @@ fn an_export_is_narrowed_and_partitioned() {
     assert_eq!(folders, ["policy_domain=northwind-parked.example"]);
 }
 
+/// What has a day and a domain in it, by whatever column, is narrowed; what has none says so.
+#[test]
+fn what_has_days_and_domains_is_narrowed() {
+    let world = World::new();
+    world.import(&samples().join("rua"));
+    let rows = |file: &str| std::fs::read_to_string(world.path(file)).unwrap().lines().count() as u64 - 1;
+    let held = |condition: &str| world.number(&format!("SELECT count(*) FROM {condition}"));
+    world.text(&[
+        "export",
+        "d.CSV",
+        "--from",
+        "daily",
+        "--since",
+        "2026-10-01",
+        "--domain",
+        "northwind-parked.example",
+    ]);
+    let wanted = held("daily WHERE report_day >= DATE '2026-10-01' AND policy_domain = 'northwind-parked.example'");
+    assert!(wanted > 0);
+    assert_eq!(rows("d.CSV"), wanted);
+    world.text(&["export", "p.csv", "--from", "policy_latest", "--domain", "northwind.example"]);
+    assert_eq!(rows("p.csv"), 1);
+    world.text(&["export", "r.csv", "--from", "record", "--domain", "northwind.example"]);
+    assert_eq!(rows("r.csv"), held("record_full WHERE policy_domain = 'northwind.example'"));
+    for flags in [["--since", "2026-10-01"], ["--as-of", "2026-10-01"], ["--domain", "northwind.example"]] {
+        let output = world.run(&[&["export", "l.csv", "--from", "ledger"][..], &flags].concat());
+        assert_eq!(output.status.code(), Some(1), "{flags:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("ledger has no"), "{output:?}");
+    }
+}
+
+/// Lists in CSV are JSON, and addresses as numbers are text in JSON: what every reader of the format can read.
+#[test]
+fn nested_values_and_large_numbers_can_be_read() {
+    let world = World::new();
+    world.import(&samples().join("rua"));
+    world.text(&["export", "r.csv"]);
+    let lists = format!(
+        "SELECT count(*) FROM read_csv('{}', all_varchar = true) WHERE dkim IS NOT NULL AND json_valid(dkim) AND json_valid(spf)",
+        world.path("r.csv").display()
+    );
+    let valid = world.json(&["sql", "--allow-files", &lists])[0].as_object().unwrap().values().next().unwrap().as_u64();
+    assert_eq!(valid, Some(world.number("SELECT count(*) FROM record_full")));
+    world.text(&["export", "r.jsonl"]);
+    let text = std::fs::read_to_string(world.path("r.jsonl")).unwrap();
+    for line in text.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(row["ip_sort"].is_string() || row["ip_sort"].is_null(), "{row}");
+    }
+}
+
 /// `--force` replaces what an export made, and nothing else: whatever the path looks like, no file of somebody else goes.
 #[test]
 fn force_replaces_only_what_an_export_made() {

@@ -2,7 +2,7 @@
 
 use super::{counted, days};
 use crate::print::{Answer, Cell, Page, Table, percent};
-use crate::query::{RateBy, Rates, Span, Totals};
+use crate::query::{RateBy, Rates, Span, Totals, Undated};
 
 impl Answer for Rates {
     fn page(&self) -> Page {
@@ -52,6 +52,14 @@ impl Answer for Rates {
                 percent(total.spf_rate),
             ))
             .line(format!("From {}, of {}.", counted(total.reports, "report"), counted(total.sources, "source")));
+        if let Some(Undated { reports, messages, counted: within }) = self.undated {
+            let (reports, messages) = (counted(reports, "report"), counted(messages, "message"));
+            page = page.line(if within {
+                format!("Counted, though without a readable day: {reports}, {messages}. A period leaves them out.")
+            } else {
+                format!("Left out, since without a readable day: {reports}, {messages}.")
+            });
+        }
         if self.by == RateBy::Selector {
             page = page.line("A message with two signatures counts under both selectors; unsigned mail under none.");
         }

@@ -137,7 +137,10 @@ impl Definition {
     }
 }
 
-/// Returns the gap of an id or name, in any case.
+/// Returns the gap of an id or name, in any case; `g6` is `G06`.
 pub fn definition(word: &str) -> Option<&'static Definition> {
-    DEFINITIONS.iter().find(|d| d.gap.eq_ignore_ascii_case(word) || d.name.eq_ignore_ascii_case(word))
+    let number = |id: &str| id.strip_prefix(['G', 'g'])?.parse::<u8>().ok();
+    DEFINITIONS
+        .iter()
+        .find(|d| d.name.eq_ignore_ascii_case(word) || number(word).is_some_and(|wanted| number(d.gap) == Some(wanted)))
 }

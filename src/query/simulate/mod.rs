@@ -137,41 +137,53 @@ struct Hits {
     messages: u64,
     failing: u64,
     spared: u64,
-    newly_quarantined: u64,
-    newly_rejected: u64,
+    /// Messages that the policy asked would newly be quarantined, newly be rejected, and be rejected instead of quarantined, were it
+    /// asked of all mail.
+    quarantine: u64,
+    reject: u64,
+    harder: u64,
     by_reporter: u64,
     disagree: u64,
 }
 
 impl Hits {
-    /// Reads the sums from a row, beginning at a column. Of a policy that is asked of a part of the mail only, the rest
-    /// gets the next milder one (RFC 7489 section 6.6.4).
-    fn of(row: &Row<'_>, first: usize, pct: u8) -> duckdb::Result<Self> {
+    /// Reads the sums from a row, beginning at a column.
+    fn of(row: &Row<'_>, first: usize) -> duckdb::Result<Self> {
         let number = |at: usize| row.get::<_, u64>(first + at);
-        let (quarantine, reject, harder): (u64, u64, u64) = (number(3)?, number(4)?, number(5)?);
-        let part = |messages: u64, pct: u64| (messages * pct + 50) / 100;
-        let pct = u64::from(pct.min(100));
         Ok(Self {
             messages: number(0)?,
             failing: number(1)?,
             spared: number(2)?,
-            newly_quarantined: part(quarantine, pct) + (reject - part(reject, pct)),
-            newly_rejected: part(reject, pct) + part(harder, pct),
+            quarantine: number(3)?,
+            reject: number(4)?,
+            harder: number(5)?,
             by_reporter: number(6)?,
             disagree: number(7)?,
         })
     }
 
-    const fn newly(&self) -> u64 {
-        self.newly_quarantined + self.newly_rejected
+    /// Returns what is newly quarantined and newly rejected. Of a policy that is asked of a part of the mail only, the rest gets the
+    /// next milder one (RFC 7489 section 6.6.4). Rounded here, behind the last sum: the parts of few messages each would all be
+    /// rounded the same way.
+    fn newly(&self, pct: u8) -> (u64, u64) {
+        let pct = u64::from(pct.min(100));
+        let part = |messages: u64| (messages * pct + 50) / 100;
+        let rejected = part(self.reject);
+        (part(self.quarantine) + (self.reject - rejected), rejected + part(self.harder))
+    }
+
+    /// Returns whether the policy changes anything for these messages.
+    const fn any(&self) -> bool {
+        self.quarantine + self.reject + self.harder + self.spared > 0
     }
 
     fn add(&mut self, other: &Self) {
         self.messages += other.messages;
         self.failing += other.failing;
         self.spared += other.spared;
-        self.newly_quarantined += other.newly_quarantined;
-        self.newly_rejected += other.newly_rejected;
+        self.quarantine += other.quarantine;
+        self.reject += other.reject;
+        self.harder += other.harder;
         self.by_reporter += other.by_reporter;
         self.disagree += other.disagree;
     }
@@ -204,7 +216,7 @@ pub fn simulate(
     }
     rows.flush()?;
     drop(rows);
-    let hits = by_sender(connection, asked.pct.unwrap_or(100))?;
+    let hits = by_sender(connection)?;
     let mut simulation = Simulation {
         since: scope.span.since,
         until: scope.span.until,
@@ -238,30 +250,32 @@ pub fn simulate(
 }
 
 /// The hits of each sender, by policy domain.
-fn by_sender(connection: &Connection, pct: u8) -> Result<FxHashMap<u32, Vec<(i64, Hits)>>, QueryError> {
+fn by_sender(connection: &Connection) -> Result<FxHashMap<u32, Vec<(i64, Hits)>>, QueryError> {
     let mut statement = connection.prepare(SIMULATE)?;
     let mut rows = statement.query([])?;
     let mut found: FxHashMap<u32, Vec<(i64, Hits)>> = FxHashMap::default();
     while let Some(row) = rows.next()? {
-        found.entry(row.get(0)?).or_default().push((row.get(1)?, Hits::of(row, 2, pct)?));
+        found.entry(row.get(0)?).or_default().push((row.get(1)?, Hits::of(row, 2)?));
     }
     Ok(found)
 }
 
 fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)], tolerance: f64) {
+    let pct = simulation.asked.pct.unwrap_or(100);
     let mut all = Hits::default();
     for (_, hits) in of_domain {
         all.add(hits);
     }
     let mut rows: Vec<SimulatedSender> = of_domain
         .iter()
-        .filter(|(_, hits)| hits.newly() + hits.spared > 0)
-        .map(|(sender, hits)| row(both, sender, hits, all.messages, tolerance))
+        .filter(|(_, hits)| hits.any())
+        .map(|(sender, hits)| row(both, sender, hits, (pct, all.messages), tolerance))
         .collect();
     rows.sort_by(|a, b| {
         let hit = |row: &SimulatedSender| row.newly_quarantined + row.newly_rejected;
         hit(b).cmp(&hit(a)).then_with(|| a.sender.cmp(&b.sender))
     });
+    let (newly_quarantined, newly_rejected) = all.newly(pct);
     let ready = !rows.iter().any(|row| row.blocks);
     simulation.ready &= ready;
     simulation.judged.recomputed += all.messages - all.by_reporter;
@@ -273,8 +287,8 @@ fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)],
         simulated: both.then.to_string(),
         messages: all.messages,
         failing: all.failing,
-        newly_quarantined: all.newly_quarantined,
-        newly_rejected: all.newly_rejected,
+        newly_quarantined,
+        newly_rejected,
         spared: all.spared,
         ready,
         because: verdict::because(both, &rows, tolerance),
@@ -282,8 +296,9 @@ fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)],
     simulation.rows.append(&mut rows);
 }
 
-fn row(both: &Both, sender: &Sums, hits: &Hits, messages: u64, tolerance: f64) -> SimulatedSender {
+fn row(both: &Both, sender: &Sums, hits: &Hits, (pct, messages): (u8, u64), tolerance: f64) -> SimulatedSender {
     let effect = verdict::effect(sender);
+    let (newly_quarantined, newly_rejected) = hits.newly(pct);
     SimulatedSender {
         domain: both.domain.clone(),
         sender: sender.name.clone(),
@@ -292,10 +307,10 @@ fn row(both: &Both, sender: &Sums, hits: &Hits, messages: u64, tolerance: f64) -
         effect,
         messages: hits.messages,
         failing: hits.failing,
-        newly_quarantined: hits.newly_quarantined,
-        newly_rejected: hits.newly_rejected,
+        newly_quarantined,
+        newly_rejected,
         spared: hits.spared,
-        blocks: verdict::blocks(effect, hits.newly(), hits.messages, messages, tolerance),
+        blocks: verdict::blocks(effect, newly_quarantined + newly_rejected, hits.messages, messages, tolerance),
     }
 }
 
