@@ -98,12 +98,6 @@ impl Reader {
         let gateways = Gateways::bundled()?;
         Ok(Self { options, recipients, gateways, texts: Texts::default(), responses: Responses::default() })
     }
-
-    /// Returns the response of an attempt as the other side wrote it (addresses in it masked).
-    pub fn response_text(&self, attempt: &Attempt) -> Option<String> {
-        let response = self.responses.get(attempt.response)?;
-        Some(unfold(&response.template, attempt.vars.as_deref()))
-    }
 }
 
 /// Why a file gave no evidence at all, or the run had to stop.
