@@ -28,7 +28,11 @@ pub fn org_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
 }
 
-/// Returns the version of the crate that carries the compiled public suffix list, for the method section of a case.
-pub const fn suffix_list_date() -> &'static str {
-    "psl 2.1"
+/// Returns the crate and the version whose public suffix list is compiled in, for the method section of a case. Where the build
+/// had no lock file, the version is not known.
+pub const fn suffix_list() -> &'static str {
+    match option_env!("DMARCASE_SUFFIX_LIST") {
+        Some(version) => version,
+        None => "psl, version unknown",
+    }
 }
