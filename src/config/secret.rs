@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::replace::replace_file;
+use crate::replace::replace_file;
 
 /// Time that a command has to print its secret.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
