@@ -133,7 +133,7 @@ impl Columns {
 }
 
 /// Reads a 128-bit key from the engine's text form of it.
-pub(super) fn key_of(text: &str) -> u128 {
+pub(crate) fn key_of(text: &str) -> u128 {
     u128::from_str_radix(&text.replace('-', ""), 16).unwrap_or_default()
 }
 
