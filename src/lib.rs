@@ -29,6 +29,7 @@ pub mod parse;
 pub mod pipeline;
 pub mod print;
 pub mod query;
+mod replace;
 pub mod senders;
 pub mod severity;
 pub mod store;

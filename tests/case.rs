@@ -270,3 +270,96 @@ fn a_case_needs_a_domain_and_a_gateway() {
     assert_eq!(status, 1);
     assert!(error.contains("proofpoint"), "the known ones are named: {error}");
 }
+
+/// Domains and addresses of a log are anybody's text: a command that the case quotes runs nothing but dmarcase in a shell.
+#[test]
+fn commands_of_a_case_run_nothing_of_strangers() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("s.duckdb");
+    let mut table = "attempt_time,message_id,recipient,source_ip,status,response,relay_host,envelope_from\n".to_owned();
+    for (n, sender) in [
+        "b@$(touch pwned).x.example",
+        "b@`touch pwned`.x.example",
+        "b@x.example;touch pwned",
+        "b@-o.x.example",
+        "b@m_1.x.example",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let source = if n == 0 { "$(touch pwned)" } else { "192.0.2.10" };
+        table += &format!(
+            "2026-11-24T09:40:01Z,<m{n}@x.example>,r{n}@corp.test,{source},deferred,421 IP_REPUTATION,mx0a-0011aa01.pphosted.com,{sender}\n"
+        );
+    }
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, table).unwrap();
+    let (status, _, error) = run(&db, &["delivery", "import", path.to_str().unwrap()]);
+    assert_eq!(status, 0, "{error}");
+    let (status, markdown, error) = run(&db, &["case", "--domain", "x.example", "--gateway", "proofpoint"]);
+    assert_eq!(status, 0, "{error}");
+    let unescaped = markdown.replace('\\', "");
+    assert!(unescaped.contains("`dmarcase check m_1.x.example --no-blocklists`"), "{unescaped}");
+    assert_eq!(unescaped.matches("`dmarcase check ").count(), 2, "the case's domain and the one name: {unescaped}");
+    assert!(unescaped.contains("no command: it is neither a domain nor an address"));
+    // Every command, run by a shell that has a dmarcase which only shows its words.
+    std::fs::create_dir(folder.path().join("bin")).unwrap();
+    let stub = folder.path().join("bin/dmarcase");
+    std::fs::write(&stub, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    std::fs::set_permissions(&stub, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut shown = String::new();
+    for line in markdown.lines() {
+        let command = match (line.strip_prefix("Reproduce: "), line.split_once("run: dmarcase ")) {
+            // A fence longer than any run of backticks inside.
+            (Some(fenced), _) => fenced.trim_start_matches('`').trim_end_matches('`').trim().to_owned(),
+            (_, Some((_, rest))) => format!("dmarcase {}", rest.split(" |").next().unwrap().replace('\\', "")),
+            _ => continue,
+        };
+        if !command.starts_with("dmarcase ") {
+            continue;
+        }
+        let output = Command::new("sh")
+            .args(["-c", &command])
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.path().join("bin").display()))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}");
+        shown += &String::from_utf8(output.stdout).unwrap();
+    }
+    assert!(shown.contains("\n--ip\n$(touch pwned)\n"), "one word, as the log has it: {shown}");
+    assert!(!folder.path().join("pwned").exists());
+    let (status, _, error) = run(&db, &["check", "$(id).x.example"]);
+    assert_eq!(status, 2);
+    assert!(error.contains("is no domain"), "{error}");
+}
+
+/// A case is written whole in place of the one before, or not at all.
+#[test]
+fn a_case_file_is_replaced_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("case.md"), folder.path().join("link.md"));
+    std::fs::write(&file, "old").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let held = std::fs::File::open(&file).unwrap();
+    let (status, _, error) = run(store(), &[&SCOPE[..], &["-o", link.to_str().unwrap()]].concat());
+    assert_eq!(status, 0, "{error}");
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("# Case"));
+    assert!(link.is_symlink());
+    assert_eq!(std::io::read_to_string(held).unwrap(), "old", "what a reader has open stays whole");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
+    let missing = folder.path().join("none/case.md");
+    let (status, _, error) = run(store(), &[&SCOPE[..], &["-o", missing.to_str().unwrap()]].concat());
+    assert_eq!(status, 1);
+    assert!(error.contains("none/case.md"), "{error}");
+}
+
+/// The method names the list that is compiled in: the version of the lock file.
+#[test]
+fn the_method_names_the_suffix_list() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let packages: toml::Table = lock.parse().unwrap();
+    let psl = packages["package"].as_array().unwrap().iter().find(|one| one["name"].as_str() == Some("psl")).unwrap();
+    let case = case(&["--gateway", "proofpoint"]);
+    assert_eq!(case["method"]["suffix_list"], format!("psl {}", psl["version"].as_str().unwrap()));
+}

@@ -166,3 +166,94 @@ not json at all\n\
     assert_eq!(read.counts.cut, 3);
     assert_eq!(read.counts.lines, 5);
 }
+
+/// RFC 3339 says years 0 to 9999, and no log of mail is from before 1970: another time is a fault of its writer, and told.
+#[test]
+fn a_time_outside_the_calendar_is_a_line_not_understood() {
+    let sendgrid = |at: &str| {
+        let id = at.trim_matches('"');
+        format!(
+            r#"{{"email":"a@corp.test","timestamp":{at},"event":"delivered","sg_message_id":"{id}","sg_event_id":"{id}"}}"#
+        )
+    };
+    // 253,402,300,800 is the first second of the year 10000; what is above 100,000,000,000 is milliseconds.
+    let good = ["0", "1795513201", "\"1795513201.25\"", "253402300799999"];
+    let bad = [
+        "-1",
+        "253402300800000",
+        "9000000000000000",
+        "1700000000000000",
+        "-9223372036854775808",
+        "9223372036854775807",
+        "\"-62135596800\"",
+        "\"0001-01-01T00:00:00Z\"",
+        "\"1969-12-31T23:59:59Z\"",
+    ];
+    let text: Vec<String> = good.iter().chain(&bad).map(|at| sendgrid(at)).collect();
+    let events = read(text.join("\n").as_bytes());
+    let times: Vec<&str> = events.rows.iter().map(|row| row.at.as_str()).collect();
+    assert_eq!(
+        times,
+        ["1970-01-01T00:00:00Z", "2026-11-24T09:40:01Z", "2026-11-24T09:40:01.250Z", "9999-12-31T23:59:59.999Z"]
+    );
+    assert_eq!((events.counts.unknown_lines(), events.counts.understood), (9, 4));
+    let shapes: Vec<&String> = events.counts.unknown.keys().collect();
+    assert!(shapes.iter().any(|shape| shape.contains("without a readable timestamp")), "{shapes:?}");
+
+    // The other grammars, each with one line of its own that is read, and lines that are not.
+    let ses = |at: &str| {
+        format!(
+            r#"{{"eventType":"Delivery","mail":{{"messageId":"m","timestamp":"2026-11-24T09:40:01Z","source":"a@a.example"}},"delivery":{{"timestamp":"{at}","recipients":["k@corp.test"],"smtpResponse":"250 ok"}}}}"#
+        )
+    };
+    let mailgun = |at: &str| {
+        format!(
+            r#"{{"event-data":{{"event":"delivered","timestamp":{at},"id":"{at}","recipient":"k@corp.test","message":{{"headers":{{"message-id":"m1@a.example"}}}}}}}}"#
+        )
+    };
+    let postmark = |at: &str| {
+        format!(r#"{{"RecordType":"Delivery","MessageID":"p1","Recipient":"kim@corp.test","DeliveredAt":"{at}"}}"#)
+    };
+    let sparkpost = |at: &str| {
+        format!(
+            r#"{{"msys":{{"message_event":{{"type":"delivery","timestamp":"{at}","message_id":"s","rcpt_to":"k@corp.test","event_id":"{at}"}}}}}}"#
+        )
+    };
+    let table = |at: &str| {
+        format!(
+            r#"{{"attempt_time":"{at}","message_id":"m1@a.example","recipient":"aa@corp.test","status":"delivered"}}"#
+        )
+    };
+    let journal = |at: &str| {
+        format!(
+            r#"{{"__REALTIME_TIMESTAMP":"{at}","_HOSTNAME":"mx1","SYSLOG_IDENTIFIER":"postfix/smtp","MESSAGE":"4F1A2B3C4D: to=<k@corp.test>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (x)"}}"#
+        )
+    };
+    let postfix = |at: &str| {
+        format!(
+            "{at} mx1 postfix/smtp[1]: 4F1A2B3C4D: to=<k@corp.test>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (x)"
+        )
+    };
+    let exim = |at: &str| {
+        format!("{at} 1vQabc-000000001bo-D342 => kim@corp.test R=dnslookup T=remote_smtp H=mx [203.0.113.10]")
+    };
+    let (day, dawn) = ("2026-11-24T09:40:01Z", "1969-12-31T23:59:59Z");
+    type Line<'a> = &'a dyn Fn(&str) -> String;
+    let cases: [(&str, Line<'_>, &str, [&str; 2]); 8] = [
+        ("ses", &ses, day, [dawn, "0001-01-01T00:00:00Z"]),
+        ("mailgun", &mailgun, "1795513201.0", ["9e15", "-5.5"]),
+        ("postmark", &postmark, day, [dawn, "0000-01-01T00:00:00Z"]),
+        ("sparkpost", &sparkpost, "1795513201", ["9000000000000000", "-1"]),
+        ("table", &table, day, [dawn, "0001-01-01T00:00:00Z"]),
+        ("journal", &journal, "1795513201000000", ["253402300800000000", "-1"]),
+        ("postfix", &postfix, day, ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00+02:00"]),
+        ("exim", &exim, "2026-11-24 09:40:01", ["0001-01-01 00:00:00", "9999-12-31 23:59:59 -0100"]),
+    ];
+    for (name, line, good, bad) in cases {
+        let lines = [line(good), line(bad[0]), line(bad[1]), line(good), String::new()];
+        let read = read(lines.join("\n").as_bytes());
+        assert!(read.rows.iter().all(|row| row.at == "2026-11-24T09:40:01Z"), "{name}: {:?}", read.rows);
+        assert!(!read.rows.is_empty(), "{name}");
+        assert_eq!(read.counts.unknown_lines(), 2, "{name}: {:?}", read.counts);
+    }
+}

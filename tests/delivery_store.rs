@@ -490,3 +490,39 @@ fn of_two_imports_at_once_one_goes_on() {
     second.commit(&other, Vec::new()).unwrap();
     assert!(second.end(&other, &[]).is_ok());
 }
+
+/// One event of a time that no calendar has must not end every question about the others; nor where an earlier version stored it.
+#[test]
+fn a_time_outside_the_calendar_ends_no_answer() {
+    let place = Place::new();
+    let event = |n: u64, at: &str| {
+        format!(
+            r#"{{"email":"r{n}@corp.test","timestamp":{at},"event":"deferred","response":"421 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10","sg_message_id":"{n}","sg_event_id":"{n}","ip":"192.0.2.10","smtp-id":"<{n}@a.example>"}}"#
+        )
+    };
+    let times = ["1795513201", "9000000000000000", "1700000000000000", "-9223372036854775808"];
+    let lines: Vec<String> = (1..).zip(times).map(|(n, at)| event(n, at)).collect();
+    let path = place.file("events.json", &lines.join("\n"));
+    let answer = place.import(&path, &[]);
+    assert_eq!((&answer["stored"], &answer["unknown"]), (&1.into(), &3.into()), "{answer}");
+    assert_eq!(place.run(&["delivery", "import", "--strict", path.to_str().unwrap()]).0, 3);
+    let answers = |days: [&str; 2]| {
+        let summary = place.json(&["delivery", "summary"]);
+        assert_eq!((&summary["since"], &summary["until"]), (&days[0].into(), &days[1].into()));
+        for by in ["recipient-domain", "source", "day", "campaign", "response"] {
+            assert_eq!(place.json(&["delivery", "summary", "--by", by])["total"]["attempts"], 1, "{by}");
+        }
+        let (status, _, error) = place.run(&["case", "--domain", "a.example", "--gateway", "proofpoint"]);
+        assert_eq!(status, 0, "{error}");
+    };
+    answers(["2026-11-24"; 2]);
+    let store = duckdb::Connection::open(place.folder.path().join("s.duckdb")).unwrap();
+    store
+        .execute_batch(
+            "UPDATE delivery_life SET first_at = make_timestamp(9000000000000000000)::TIMESTAMPTZ;
+             UPDATE delivery_line SET attempt_at = make_timestamp(9000000000000000000)::TIMESTAMPTZ",
+        )
+        .unwrap();
+    drop(store);
+    answers(["9999-12-31"; 2]);
+}

@@ -174,3 +174,49 @@ fn what_the_ledger_kept() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{args:?} {output:?}");
     }
 }
+
+/// `--ledger N` shows the bytes of entry N, never others: neither what comes from standard input now nor what lies at its path now.
+#[test]
+fn an_entry_is_shown_as_it_was_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = |subject: &str| format!("From a@b Sat Mar  2 00:20:11 2024\nSubject: {subject}\n\nhello\n\n");
+    std::fs::write(folder.path().join("box"), one("a") + &one("b")).unwrap();
+    std::fs::write(folder.path().join("m.eml"), "Subject: first\n\nhello\n").unwrap();
+    text(folder.path(), &["--quiet", "import", "box", "m.eml"]);
+    let entry = |condition: &str| {
+        let rows = json(folder.path(), &["sql", &format!("SELECT entry_no FROM ledger WHERE {condition}")]);
+        rows[0]["entry_no"].as_u64().unwrap().to_string()
+    };
+    let (mail, second) = (entry("path = 'm.eml'"), entry("path = 'box' AND member = 2"));
+    assert_eq!(json(folder.path(), &["inspect", "--ledger", &mail])["items"][0]["subject"], "first");
+    assert_eq!(json(folder.path(), &["inspect", "--ledger", &second])["items"][0]["subject"], "b");
+    std::fs::write(folder.path().join("m.eml"), "Subject: second\n\nhello\n").unwrap();
+    std::fs::write(folder.path().join("box"), one("a") + &one("c")).unwrap();
+    for (entry, remedy) in
+        [(&mail, "`dmarcase inspect m.eml` shows"), (&second, "`dmarcase inspect box --member 2` shows")]
+    {
+        let output = run(folder.path(), &["inspect", "--ledger", entry]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("others lie there now") && told.contains(remedy), "{told}");
+    }
+
+    let piped = |args: &[&str], bytes: &str| {
+        let input = folder.path().join("input");
+        std::fs::write(&input, bytes).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_dmarcase"))
+            .current_dir(folder.path())
+            .env_remove("DMARCASE_CONFIG")
+            .env("HOME", folder.path())
+            .args(["--db", "store.duckdb"])
+            .args(args)
+            .stdin(std::fs::File::open(input).unwrap())
+            .output()
+            .unwrap()
+    };
+    assert!(piped(&["import", "-"], "Subject: third\n\nhello\n").status.success());
+    let output = piped(&["inspect", "--ledger", &entry("path = '-'")], "Subject: something else\n\nhello\n");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("standard input") && told.contains("`dmarcase inspect FILE`"), "{told}");
+}

@@ -19,7 +19,7 @@ pub(super) fn method(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         written_at: question.now,
         as_of: question.days.as_of,
-        suffix_list: crate::parse::suffix_list_date().to_owned(),
+        suffix_list: crate::parse::suffix_list().to_owned(),
         ..MethodPart::default()
     };
     // A file that was read again says nothing new: the latest reading of each path.

@@ -11,6 +11,7 @@ use crate::case::{Facts, Grade, Question, TEMPLATE, build, html, layout, markdow
 use crate::evidence::Gateways;
 use crate::print::Format;
 use crate::query::{DayArgs, Expected};
+use crate::replace::replace_file;
 
 /// Arguments of `case`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub struct CaseArgs {
     /// Grade the case (strong, arguable, weak) and say why; exit with status 3 where it should not be sent yet
     #[arg(long)]
     pub check: bool,
-    /// Write to a file; its ending (.md, .html, .json) says the form
+    /// Write to a file, in place of an earlier case; its ending (.md, .html, .json) says the form
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Show recipients of the samples as the store has them
@@ -110,7 +111,9 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
         }
     };
     match &args.out {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?,
+        Some(path) => {
+            replace_file(path, text.as_bytes(), false).with_context(|| format!("writing {}", path.display()))?;
+        }
         None => context.output.raw(text.as_bytes())?,
     }
     Ok(if args.check && case.grade == Grade::Weak { Exit::Findings } else { Exit::Done })

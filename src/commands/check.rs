@@ -58,7 +58,7 @@ pub struct CheckArgs {
 /// Runs `check`.
 pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     let domain = crate::parse::domain_name(&args.domain).into_owned();
-    if !domain.contains('.') || domain.contains(['@', '/', ' ', '*']) {
+    if !crate::parse::is_domain(&domain) {
         bail!(Usage(format!("`{}` is no domain: write it as in From, such as northwind.example", args.domain)));
     }
     if let Some(tenant) = context.tenant.as_ref().filter(|tenant| !tenant.owns(&domain)) {

@@ -10,8 +10,10 @@ use serde::Serialize;
 use super::{Context, Exit, Usage};
 use crate::fetch::{Content, FileOptions, Item, Origin, check_paths, items};
 use crate::inspect::{Inspection, inspect};
+use crate::pipeline::{content_hash, refused_hash};
 use crate::query;
-use crate::store::kept_item;
+use crate::store::{kept_item, key_of};
+use crate::words::shell_word;
 
 /// Files larger than this are streamed, not held.
 const HOLD_BYTES: u64 = 8 << 20;
@@ -85,11 +87,29 @@ fn kept(context: &Context, entry: u64) -> anyhow::Result<Item> {
             found.outcome
         );
     };
+    if path == "-" {
+        bail!(
+            "ledger entry {entry} ({}) came from standard input, and only the bytes of rejected items are kept: write the input \
+             to a file, then `dmarcase inspect FILE`",
+            found.outcome
+        );
+    }
     let options = FileOptions { hold_bytes: HOLD_BYTES, mail_bytes: context.config.limits.mail_bytes };
     let at = usize::try_from(member.unwrap_or(1).saturating_sub(1))?;
     let again = items(&[PathBuf::from(path)], &options).nth(at).transpose();
-    match again.with_context(|| format!("ledger entry {entry}: its bytes are not kept in the store"))? {
-        Some(item) => Ok(item),
-        None => bail!("ledger entry {entry} ({}): its bytes are not kept, and are no longer there", found.origin),
+    let again = again.with_context(|| format!("ledger entry {entry}: its bytes are not kept in the store"))?;
+    let Some(item) = again else {
+        bail!("ledger entry {entry} ({}): its bytes are not kept, and are no longer there", found.origin)
+    };
+    // Bytes that were refused were never seen: what lies there may be them.
+    let same = |hash: u128| hash == content_hash(&item) || hash == refused_hash(&found.origin);
+    if !found.content_hash.as_deref().map(key_of).is_none_or(same) {
+        let member = member.map_or_else(String::new, |member| format!(" --member {member}"));
+        bail!(
+            "ledger entry {entry} ({}): its bytes are not kept, and others lie there now; `dmarcase inspect {}{member}` shows those",
+            found.origin,
+            shell_word(path)
+        );
     }
+    Ok(item)
 }

@@ -1,6 +1,7 @@
 //! `status`: how the store is.
 
 use super::{Context, Exit};
+use crate::config::Span;
 use crate::query;
 
 /// Arguments of `status`.
@@ -13,8 +14,8 @@ pub struct StatusArgs {
     #[arg(long, default_value = "100", value_name = "N")]
     pub limit: u32,
     /// Exit with status 3 where a mailbox had no successful poll for this long, such as 26h or 2d
-    #[arg(long, value_name = "AGE", value_parser = age)]
-    pub fail_if_older: Option<chrono::TimeDelta>,
+    #[arg(long, value_name = "AGE")]
+    pub fail_if_older: Option<Span>,
 }
 
 /// Runs `status`.
@@ -31,9 +32,12 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> 
     }
     let fresh = |account: &str, oldest| {
         let mut folders = status.mailboxes.iter().filter(|mailbox| mailbox.account == account).peekable();
-        folders.peek().is_some() && folders.all(|folder| folder.last_success_at.is_some_and(|at| now - at <= oldest))
+        folders.peek().is_some()
+            && folders.all(|folder| {
+                folder.last_success_at.is_some_and(|at| (now - at).to_std().map_or(true, |age| age <= oldest))
+            })
     };
-    let Some(oldest) = args.fail_if_older else { return Ok(Exit::Done) };
+    let Some(Span(oldest)) = args.fail_if_older else { return Ok(Exit::Done) };
     let late: Vec<&str> = accounts.iter().copied().filter(|account| !fresh(account, oldest)).collect();
     if accounts.is_empty() {
         tracing::error!("no mailbox has ever been polled into this store");
@@ -46,19 +50,4 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> anyhow::Result<Exit> 
         tracing::error!("mailbox `{account}`: not every folder had a successful poll in time; {last}");
     }
     Ok(if late.is_empty() && !accounts.is_empty() { Exit::Done } else { Exit::Findings })
-}
-
-/// Reads an age such as 90m, 26h or 2d.
-fn age(text: &str) -> Result<chrono::TimeDelta, String> {
-    let wrong = || "write an age such as 90m, 26h or 2d".to_owned();
-    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(at);
-    let number: i64 = number.parse().map_err(|_| wrong())?;
-    let age = match unit {
-        "m" => chrono::TimeDelta::try_minutes(number),
-        "h" => chrono::TimeDelta::try_hours(number),
-        "d" => chrono::TimeDelta::try_days(number),
-        _ => None,
-    };
-    age.ok_or_else(wrong)
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use chrono::NaiveDate;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
-use super::replace::replace_file;
 use super::{Config, ConfigError, SenderRule};
+use crate::replace::replace_file;
 
 /// Adds a rule to a config's text. Returns the new text and the rule's own lines.
 ///

@@ -7,7 +7,6 @@ mod gaps;
 mod gateway;
 mod mailbox;
 mod oauth2;
-mod replace;
 mod schedule;
 mod secret;
 mod sender;

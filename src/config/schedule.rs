@@ -4,13 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Local};
+use chrono::{DateTime, Local, TimeDelta};
 use serde::Deserialize;
 
 /// Shortest time between two polls of a mailbox.
 pub(super) const SHORTEST: Duration = Duration::from_secs(10);
 
-/// A span of time as people write it: `90s`, `15m`, `1h`, `1d`.
+/// Longest span of time that a setting can name: whoever waits longer than a year has mistyped.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// A span of time as people write it: `90s`, `15m`, `1h`, `1d`; at most a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Span(pub Duration);
@@ -19,19 +22,31 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || format!("`{text}` is no span of time: write 90s, 15m, 1h or 1d");
+        let fault = || format!("`{text}` is no span of time: write 90s, 90m, 26h or 2d");
+        Self::written(text).ok_or_else(fault)?.bounded(text)
+    }
+}
+
+impl Span {
+    fn written(text: &str) -> Option<Self> {
         let text = text.trim();
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fault)?;
-        let (number, unit) = text.split_at(digits);
-        let number: u32 = number.parse().map_err(|_| fault())?;
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+        let number: u64 = number.parse().ok()?;
         let unit: u64 = match unit.trim() {
             "s" => 1,
             "m" | "min" => 60,
             "h" => 3600,
             "d" => 86400,
-            _ => return Err(fault()),
+            _ => return None,
         };
-        Ok(Self(Duration::from_secs(u64::from(number) * unit)))
+        Some(Self(Duration::from_secs(number.saturating_mul(unit))))
+    }
+
+    fn bounded(self, text: &str) -> Result<Self, String> {
+        if self.0 > LONGEST {
+            return Err(format!("`{text}` is longer than a year: write at most 366d"));
+        }
+        Ok(self)
     }
 }
 
@@ -77,12 +92,8 @@ impl FromStr for Schedule {
             }
             return Ok(Self::Cron(Box::new(cron)));
         }
-        let every = text
-            .parse::<Span>()
-            .map_err(|_| {
-                format!("`{text}` is no schedule: write 15m, 1h, idle, or a cron expression like `5 * * * *`")
-            })?
-            .0;
+        let fault = || format!("`{text}` is no schedule: write 15m, 1h, idle, or a cron expression like `5 * * * *`");
+        let Span(every) = Span::written(text).ok_or_else(fault)?.bounded(text)?;
         if every < SHORTEST {
             return Err(format!("`{text}` is too often for a mail server: use 10s or more, or idle"));
         }
@@ -101,12 +112,17 @@ impl TryFrom<String> for Schedule {
 impl Schedule {
     /// Returns when to poll next, `last` being when the last poll began. With IDLE that is `idle_poll` later.
     pub fn next(&self, last: DateTime<Local>, idle_poll: Duration) -> DateTime<Local> {
-        let hour = Duration::from_secs(3600);
+        // No clock is so near the end of time that a year cannot be added.
+        let after = |wait: Duration| {
+            last.checked_add_signed(TimeDelta::from_std(wait.min(LONGEST)).unwrap_or_default()).unwrap_or(last)
+        };
         match self {
-            Self::Every(every) => last + *every,
-            Self::Idle => last + idle_poll,
+            Self::Every(every) => after(*every),
+            Self::Idle => after(idle_poll),
             // An expression whose last time has passed (they may name a year): an hour then.
-            Self::Cron(cron) => cron.find_next_occurrence(&last, false).unwrap_or(last + hour),
+            Self::Cron(cron) => {
+                cron.find_next_occurrence(&last, false).unwrap_or_else(|_| after(Duration::from_secs(3600)))
+            }
         }
     }
 }

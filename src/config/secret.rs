@@ -1,20 +1,23 @@
 //! Secrets: where the config says they are, read when they are needed, never printed.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::replace::replace_file;
+use crate::replace::replace_file;
 
-/// Time that a command has to print its secret.
+/// Time that a command has to print its secret and to end.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 /// Bytes of a secret: an access token with many claims stays far below.
-const SECRET_BYTES: u64 = 64 << 10;
+const SECRET_BYTES: usize = 64 << 10;
 
 /// Where a secret is. Holds the place, never the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +124,7 @@ impl Secret {
         let bytes = match self {
             Self::File(path) => read_file(&expand(path)?)?,
             Self::Env(name) => std::env::var(name).map_err(|_| SecretError::Env { name: name.clone() })?.into_bytes(),
-            Self::Command(command) => command.run()?,
+            Self::Command(command) => command.run(COMMAND_TIME)?,
         };
         let unusable = || SecretError::Unusable { place: self.to_string() };
         let text = String::from_utf8(bytes).map_err(|_| unusable())?;
@@ -129,7 +132,7 @@ impl Secret {
         if line.is_empty() {
             return Err(SecretError::Empty { place: self.to_string() });
         }
-        if line.len() as u64 >= SECRET_BYTES || line.chars().any(char::is_control) {
+        if line.len() >= SECRET_BYTES || line.chars().any(char::is_control) {
             return Err(unusable());
         }
         Ok(SecretString::from(line))
@@ -181,7 +184,7 @@ fn expand(path: &Path) -> Result<PathBuf, SecretError> {
 fn read_file(path: &Path) -> Result<Vec<u8>, SecretError> {
     let failed = |source| SecretError::File { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(failed)?.take(SECRET_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+    std::fs::File::open(path).map_err(failed)?.take(SECRET_BYTES as u64).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
@@ -200,7 +203,8 @@ impl CommandLine {
         }
     }
 
-    fn run(&self) -> Result<Vec<u8>, SecretError> {
+    /// Runs the command within `limit`; returns its output up to the end of the first line at least.
+    fn run(&self, limit: Duration) -> Result<Vec<u8>, SecretError> {
         let failed = |text: String| SecretError::Command { program: self.program().to_owned(), text };
         let mut command = match self {
             Self::Shell(text) => {
@@ -215,35 +219,119 @@ impl CommandLine {
                 command
             }
         };
-        // Standard error goes where ours goes: it is what tells the operator why the command failed.
+        // Standard error goes where ours goes: it is what tells the operator why the command failed. A process group of its own
+        // is ended whole, with all that the shell started.
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn()
             .map_err(|error| failed(format!("cannot be started: {error}")))?;
-        let output = child.stdout.take();
-        let reader = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(output) = output {
-                let _ = output.take(SECRET_BYTES).read_to_end(&mut bytes);
+        let read = child.stdout.take().map_or(Ok(None), |output| first_line(&mut child, output, limit));
+        // Of what did not end in time, nothing goes on. A command that ended may have left a process behind, such as an agent.
+        if !matches!(&read, Ok(Some(_))) {
+            if let Ok(group) = i32::try_from(child.id())
+                && let Some(group) = Pid::from_raw(group)
+            {
+                let _ = kill_process_group(group, Signal::KILL);
             }
-            bytes
-        });
-        let deadline = Instant::now() + COMMAND_TIME;
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(|error| failed(error.to_string()))? {
-                break status;
+            let _ = child.wait();
+        }
+        match read.map_err(|error| failed(format!("could not be read: {error}")))? {
+            Some((status, bytes)) if status.success() => Ok(bytes),
+            Some((status, _)) => Err(failed(format!("failed: {status}"))),
+            None => Err(failed(format!("did not end within {} s", limit.as_secs_f32()))),
+        }
+    }
+}
+
+/// Waits for a command's end and for the first line of its output; `None` where either does not come within `limit`. What the command
+/// leaves running may keep its output open: once the command itself has ended, what it printed is all there is.
+fn first_line(
+    child: &mut Child,
+    mut output: ChildStdout,
+    limit: Duration,
+) -> std::io::Result<Option<(ExitStatus, Vec<u8>)>> {
+    // No thread reads, so that none is left behind where the output never ends.
+    fcntl_setfl(&output, fcntl_getfl(&output)? | OFlags::NONBLOCK)?;
+    let deadline = Instant::now() + limit;
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    let mut ended = false;
+    loop {
+        // The end is asked for before the output: what an ended command printed is in the pipe.
+        let status = child.try_wait()?;
+        while !ended {
+            match output.read(&mut chunk) {
+                Ok(0) => ended = true,
+                Ok(length) => {
+                    // What comes behind the longest secret is read, so that the command can end, and not kept.
+                    let room = SECRET_BYTES.saturating_sub(bytes.len());
+                    bytes.extend(chunk.iter().take(length.min(room)));
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
             }
             if Instant::now() > deadline {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!("did not end within {} s", COMMAND_TIME.as_secs())));
+                return Ok(None);
             }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        if !status.success() {
-            return Err(failed(format!("failed: {status}")));
         }
-        reader.join().map_err(|_| failed("could not be read".to_owned()))
+        if let Some(status) = status.filter(|status| ended || !bytes.is_empty() || !status.success()) {
+            return Ok(Some((status, bytes)));
+        }
+        if Instant::now() > deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn shell(text: &str, limit: Duration) -> (Result<String, String>, Duration) {
+        let began = Instant::now();
+        let read = CommandLine::Shell(text.to_owned()).run(limit);
+        let read = read.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|error| error.to_string());
+        (read, began.elapsed())
+    }
+
+    #[test]
+    fn what_a_command_leaves_running_holds_nobody_up() {
+        for text in ["sleep 20 & echo pw", "echo pw; sleep 20 &", "sleep 20 & printf pw"] {
+            let (read, took) = shell(text, Duration::from_secs(15));
+            assert_eq!(read.unwrap().trim_end(), "pw", "{text}");
+            assert!(took < Duration::from_secs(10), "{text}: {took:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_without_end_ends_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("mark");
+        // The child of the shell would leave its mark after the shell was killed.
+        for text in ["(sleep 2; touch MARK) & sleep 30", "(sleep 2; touch MARK) & exit 0", "echo pw; sleep 30"] {
+            let text = text.replace("MARK", mark.to_str().unwrap());
+            let (read, took) = shell(&text, Duration::from_millis(300));
+            assert!(read.unwrap_err().contains("did not end within 0.3 s"), "{text}");
+            assert!(took < Duration::from_secs(10), "{text}: {took:?}");
+        }
+        std::thread::sleep(Duration::from_secs(4));
+        assert!(!mark.exists());
+    }
+
+    #[test]
+    fn output_without_end_is_bounded_and_a_failure_is_told_at_once() {
+        let (read, took) = shell("yes", Duration::from_millis(300));
+        assert!(read.is_err() && took < Duration::from_secs(10), "{took:?}");
+        let (read, took) = shell("sleep 20 & exit 7", Duration::from_secs(15));
+        assert!(read.unwrap_err().contains("exit status: 7") && took < Duration::from_secs(10), "{took:?}");
+        // More than a pipe holds.
+        let (read, _) = shell("echo pw; head -c 300000 /dev/zero", Duration::from_secs(15));
+        assert!(read.unwrap().starts_with("pw\n"));
     }
 }

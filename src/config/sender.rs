@@ -171,7 +171,7 @@ pub struct DomainRule {
     /// False for a parked domain, which sends no mail.
     #[serde(default = "yes")]
     pub sends: bool,
-    /// Reporters that are expected to report on it.
+    /// Reporters that are expected to report on it, as their reports name them, in any case: the gap G16 names those that do not.
     #[serde(default)]
     pub reporters: Vec<String>,
 }

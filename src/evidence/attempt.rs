@@ -49,11 +49,6 @@ impl Status {
             _ => return None,
         })
     }
-
-    /// Says whether the other side was really asked. An expiry is the end of the retries, not one more.
-    pub fn is_attempt(self) -> bool {
-        matches!(self, Self::Delivered | Self::Deferred | Self::Bounced)
-    }
 }
 
 /// How the source address of an attempt is known.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Reader;
 use super::joiner::Events;
 use super::postfix::Run;
-use super::stamp::YearMonth;
+use super::stamp::{YearMonth, dated};
 
 #[derive(Deserialize)]
 struct Entry<'a> {
@@ -51,7 +51,7 @@ fn entry(run: &mut Run<'_>, line: &[u8], last: bool) {
     // Bad bytes inside a string would make the whole entry unreadable.
     let text = String::from_utf8_lossy(line);
     let Ok(entry) = serde_json::from_str::<Entry<'_>>(&text) else { return run.unknown(line, last) };
-    let stamp = entry.source.or(entry.realtime).and_then(|micros| micros.parse::<i64>().ok());
+    let stamp = entry.source.or(entry.realtime).and_then(|micros| dated(micros.parse().ok()?));
     let (Some(at), Some(host), Some(tag), Some(message)) = (stamp, entry.host, entry.identifier, entry.message) else {
         return run.unknown(line, last);
     };

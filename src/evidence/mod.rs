@@ -43,6 +43,7 @@ pub use outcome::{
 pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;
+pub(crate) use store::MOMENT;
 pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead, is_judged, judge};
 
 /// What the engine may use for delivery evidence, written or read. Order means nothing there, and keeping it costs.
@@ -96,12 +97,6 @@ impl Reader {
     pub fn new(options: Options, recipients: Recipients) -> Result<Self, GatewayError> {
         let gateways = Gateways::bundled()?;
         Ok(Self { options, recipients, gateways, texts: Texts::default(), responses: Responses::default() })
-    }
-
-    /// Returns the response of an attempt as the other side wrote it (addresses in it masked).
-    pub fn response_text(&self, attempt: &Attempt) -> Option<String> {
-        let response = self.responses.get(attempt.response)?;
-        Some(unfold(&response.template, attempt.vars.as_deref()))
     }
 }
 

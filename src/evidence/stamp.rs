@@ -7,6 +7,14 @@ use chrono::{DateTime, Datelike, Local, NaiveDate, TimeZone, Utc};
 /// Microseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
+/// The first microsecond of the year 10000.
+const CALENDAR_END: i64 = 253_402_300_800 * SECOND;
+
+/// Passes on what a log can be dated: 1970 to the end of the year 9999. Other stamps are faults of their writer, and neither
+/// RFC 3339 nor the dates of most programs can say them.
+pub(crate) fn dated(at: i64) -> Option<i64> {
+    (0..CALENDAR_END).contains(&at).then_some(at)
+}
 
 /// The zone that stamps without one are in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,7 +121,7 @@ impl Stamps {
             head.copy_from_slice(prefix);
         }
         self.ambiguous += u64::from(self.hour_ambiguous);
-        Some((self.hour_at + i64::from(minute * 60 + second.min(60)) * SECOND, 16))
+        Some((dated(self.hour_at + i64::from(minute * 60 + second.min(60)) * SECOND)?, 16))
     }
 
     /// Reads `YYYY-MM-DD hh:mm:ss`, an optional fraction and an optional zone (` +0200` as Exim writes it, or joined),
@@ -162,7 +170,7 @@ impl Stamps {
         };
         at += zone.map_or(0, |(_, length)| length);
         let at = at + usize::from(line.get(at) == Some(&b' '));
-        Some((start + within + fraction, at, zone.map(|(seconds, _)| seconds)))
+        Some((dated(start + within + fraction)?, at, zone.map(|(seconds, _)| seconds)))
     }
 
     fn start_hour(&mut self, year: i32, month: u32, day: u32, hour: u32) -> Option<()> {
@@ -208,14 +216,14 @@ pub(crate) fn month_of(line: &[u8]) -> Option<u32> {
     month_number(stamp)
 }
 
-/// Reads an RFC 3339 time, whole.
+/// Reads an RFC 3339 time, whole, that a log can be dated.
 pub(crate) fn rfc3339(text: &str) -> Option<i64> {
     let text = text.trim();
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"))
         .ok()
-        .map(|time| time.timestamp_micros())
+        .and_then(|time| dated(time.timestamp_micros()))
 }
 
 /// Returns the year and month of a time in a zone.

@@ -21,6 +21,17 @@ pub fn domain_name(written: &str) -> Cow<'_, str> {
     }
 }
 
+/// Says whether a normalised name can be a domain in DNS: two labels or more, of letters, digits, `-` and `_` (which names of
+/// services have), none longer than 63 octets and together at most 253 (RFC 1035 section 2.3.4).
+pub fn is_domain(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(label)
+}
+
 /// Returns the organisational domain of a normalised name by the public suffix list (RFC 7489 section 3.2).
 ///
 /// A name that is itself a public suffix, or has no dot, is its own organisational domain.
@@ -28,7 +39,11 @@ pub fn org_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
 }
 
-/// Returns the version of the crate that carries the compiled public suffix list, for the method section of a case.
-pub const fn suffix_list_date() -> &'static str {
-    "psl 2.1"
+/// Returns the crate and the version whose public suffix list is compiled in, for the method section of a case. Where the build
+/// had no lock file, the version is not known.
+pub const fn suffix_list() -> &'static str {
+    match option_env!("DMARCASE_SUFFIX_LIST") {
+        Some(version) => version,
+        None => "psl, version unknown",
+    }
 }

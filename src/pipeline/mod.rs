@@ -19,6 +19,7 @@ use crate::unpack::Limits;
 use assembly::Assembly;
 use budget::{Budget, Closing};
 pub use read::ItemReader;
+pub(crate) use read::{content_hash, refused_hash};
 
 /// How a pipeline is run.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::panic::AssertUnwindSafe;
 
-use crate::fetch::{Content, Item};
+use crate::fetch::{Content, Item, Origin};
 use crate::parse::{Reader, ReaderLimits, Reading};
 use crate::store::{DocumentRead, Found, ReadItem};
 use crate::unpack::{Document, DocumentKind, Fault, Limits, MailHead, feedback_domain, tls_report_domain, unpack};
@@ -181,8 +181,9 @@ fn settle(documents: &mut Vec<DocumentRead>, no_report: Option<String>) {
     documents.push(DocumentRead { place: String::new(), found: Found::NotAReport { reason } });
 }
 
-/// First 128 bits of BLAKE3: over the bytes, or over the origin where the bytes were refused.
-fn content_hash(item: &Item) -> u128 {
+/// Returns what the ledger tells an item's bytes by: the first 128 bits of BLAKE3, over the bytes, or over the origin where the
+/// bytes were refused.
+pub(crate) fn content_hash(item: &Item) -> u128 {
     let mut hasher = blake3::Hasher::new();
     match &item.content {
         Content::Bytes(bytes) => {
@@ -194,10 +195,15 @@ fn content_hash(item: &Item) -> u128 {
                 hasher.update_reader(file).ok();
             }
         }
-        Content::Refused(_) => {
-            hasher.update(b"refused ").update(item.origin.to_string().as_bytes());
-        }
+        Content::Refused(_) => return refused_hash(&item.origin),
     }
+    crate::store::hash_key(&hasher)
+}
+
+/// Returns what the ledger tells an item by whose bytes were refused.
+pub(crate) fn refused_hash(origin: &Origin) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"refused ").update(origin.to_string().as_bytes());
     crate::store::hash_key(&hasher)
 }
 

@@ -49,7 +49,12 @@ impl Columns {
 
     /// Adds a column of instants, given as seconds since 1970-01-01 UTC. What a calendar does not hold becomes NULL.
     pub fn times(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<i64>>) -> &mut Self {
-        let micros = values.into_iter().map(|value| value.filter(|s| in_calendar(*s)).map(|s| s * 1_000_000));
+        self.micros(name, values.into_iter().map(|value| value.and_then(|seconds| seconds.checked_mul(1_000_000))))
+    }
+
+    /// Adds a column of instants, given as microseconds since 1970-01-01 UTC. What a calendar does not hold becomes NULL.
+    pub fn micros(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<i64>>) -> &mut Self {
+        let micros = values.into_iter().map(|value| value.filter(|at| in_calendar(at.div_euclid(1_000_000))));
         self.push(name, TimestampMicrosecondArray::from_iter(micros).with_timezone("UTC"))
     }
 
@@ -128,7 +133,7 @@ impl Columns {
 }
 
 /// Reads a 128-bit key from the engine's text form of it.
-pub(super) fn key_of(text: &str) -> u128 {
+pub(crate) fn key_of(text: &str) -> u128 {
     u128::from_str_radix(&text.replace('-', ""), 16).unwrap_or_default()
 }
 

@@ -21,6 +21,7 @@ mod wait;
 mod write;
 
 pub use batch::{Batch, Counts, DocumentRead, Found, MailboxPosition, Outcome, ReadItem};
+pub(crate) use columns::key_of;
 pub use columns::{Columns, hash_key, ip_sort};
 pub use error::StoreError;
 pub(crate) use known::origin_of;

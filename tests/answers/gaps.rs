@@ -229,6 +229,29 @@ fn g16_a_reporter_that_fell_silent() {
     assert_eq!(silent(5, 5, 100), [], "silent for four days only");
 }
 
+/// Whom the config expects is missed from the first day on, by name; whoever comes, in any case of letters, is not.
+#[test]
+fn g16_a_reporter_that_the_config_expects() {
+    let found = |reporters: &str, from: Option<u64>| {
+        let mut plant = healthy(STRICT);
+        plant.config(&CONFIG.replace("[[domain]]\n", &format!("[[domain]]\nreporters = [{reporters}]\n")));
+        if let Some(day) = from {
+            plant.report("Gamma", DOMAIN, &days_before(day), STRICT, &[aligned(DOMAIN, "192.0.2.1", 1)]);
+        }
+        let answer = plant.import().json(&["gaps", "--as-of", AS_OF]);
+        let rows = answer["rows"].as_array().unwrap().iter().filter(|row| row["domain"] == DOMAIN);
+        rows.map(|row| format!("{} {} {}", row["gap"], row["severity"], row["evidence"])).collect::<Vec<_>>()
+    };
+    let told = |evidence: &str| vec![format!("\"G16\" \"warn\" \"{evidence}\"")];
+    assert!(found("\"alpha\", \"Beta\"", None).is_empty(), "both come");
+    assert_eq!(found("\"Alpha\", \"Gamma\"", None), told("Gamma, which the config expects, never came"));
+    // A report of the fifth day before ends at the end of that day: four whole days of silence are allowed.
+    assert!(found("\"gamma\"", Some(5)).is_empty());
+    let since = days_before(6);
+    assert_eq!(found("\"gamma\"", Some(6)), told(&format!("gamma, which the config expects, silent since {since}")));
+    assert_eq!(found("\"gamma\"", Some(60)).len(), 1, "also where the last 30 days know nothing of it");
+}
+
 #[test]
 fn g17_a_policy_that_changes_to_and_fro() {
     let changes = |policies: &[&str]| {

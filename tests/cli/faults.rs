@@ -31,6 +31,7 @@ fn wrong_usage_is_status_two() {
         (&["--wait=-1", "rates"], &["-1", "--wait", "0 or more"]),
         (&["--wait", "soon", "rates"], &["soon", "--wait", "seconds"]),
         (&["status", "--fail-if-older", "26"], &["26", "--fail-if-older", "90m"]),
+        (&["status", "--fail-if-older", "4000000000d"], &["--fail-if-older", "366d"]),
         (&["enrich", "--refresh", "old"], &["old", "--refresh", "7d"]),
         (&["--format", "parquet", "rates"], &["export"]),
         (&["sql", " "], &["empty"]),

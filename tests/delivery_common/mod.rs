@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use dmarcase::evidence::{
-    Batch, Counts, LogFormat, NONE, Options, Reader, Recipients, SourceFrom, Status, enhanced_text, read_bytes,
+    Batch, Counts, LogFormat, NONE, Options, Reader, Recipients, SourceFrom, Status, enhanced_text, read_bytes, unfold,
 };
 
 /// One attempt in words.
@@ -76,7 +76,7 @@ pub(crate) fn try_read(text: &[u8], options: Options) -> Result<Read, String> {
                 status: attempt.status.word(),
                 code: response.as_ref().map_or(0, |response| response.code),
                 enhanced: response.as_ref().and_then(|response| enhanced_text(response.enhanced)).unwrap_or_default(),
-                response: reader.response_text(attempt).unwrap_or_default(),
+                response: response.map(|r| unfold(&r.template, attempt.vars.as_deref())).unwrap_or_default(),
                 relay: word(attempt.relay),
                 source: word(attempt.source),
                 source_from: attempt.source_from as u8,

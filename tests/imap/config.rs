@@ -54,6 +54,16 @@ fn faults_name_their_line_and_the_remedy() {
     assert!(Config::parse(&format!("{LEAST}mail_bytes = 100_000_000\n[limits]\nmail_bytes = 100_000_000\n")).is_ok());
     let told = fault(&format!("{LEAST}schedule = \"0 6 30 2 *\"\n"));
     assert!(told.contains("line 6") && told.contains("never comes"), "{told}");
+    // A span that no clock can be moved by is a fault of the config, not the end of the watch.
+    for key in ["schedule", "idle_poll"] {
+        let told = fault(&format!("{LEAST}{key} = \"4000000000d\"\n"));
+        assert!(told.contains("line 6") && told.contains("longer than a year"), "{told}");
+        assert!(Config::parse(&format!("{LEAST}{key} = \"366d\"\n")).is_ok());
+        assert!(Config::parse(&format!("{LEAST}{key} = \"367d\"\n")).is_err());
+    }
+    let began = Local.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap();
+    assert!(Schedule::Every(Duration::MAX).next(began, Duration::MAX) > began);
+    assert!(Schedule::Idle.next(began, Duration::MAX) > began);
     let told = fault(&format!("{LEAST}idle_poll = \"0s\"\n"));
     assert!(told.contains("10s or more"), "{told}");
     let told = fault(&format!("{LEAST}tls = \"off\"\n"));

@@ -21,7 +21,7 @@ pub struct MethodPart {
     pub reporters: u64,
     /// Their messages.
     pub messages: u64,
-    /// Version of the public suffix list.
+    /// Crate and version whose public suffix list is compiled in.
     pub suffix_list: String,
     /// What should be known of the figures.
     pub notes: Vec<String>,

@@ -31,7 +31,9 @@ fn event(value: &Value) -> Outcome {
         "" => return Outcome::Unknown("object without event".to_owned()),
         other => return Outcome::Unknown(format!("event {other}")),
     };
-    let Some(at) = time(value, "/timestamp") else { return Outcome::Unknown("event without timestamp".to_owned()) };
+    let Some(at) = time(value, "/timestamp") else {
+        return Outcome::Unknown("event without a readable timestamp".to_owned());
+    };
     let message_id = text(value, "/message/headers/message-id");
     Outcome::Event(Box::new(Event {
         id: String::new(),

@@ -14,7 +14,7 @@ use super::fold::{Folder, shape};
 use super::joiner::{attempt_key, first_64};
 use super::names::{NONE, Stage, enhanced_number};
 use super::reply::Reply;
-use super::stamp::{SECOND, rfc3339};
+use super::stamp::{SECOND, dated, rfc3339};
 use super::worker::{Said, Worker, printable};
 use super::{LogFormat, Reader, table};
 
@@ -225,7 +225,8 @@ pub(crate) fn one_of(value: &Value, path: &str) -> String {
     }
 }
 
-/// An RFC 3339 time, or seconds since 1970 as number or text, with or without a fraction.
+/// An RFC 3339 time, or seconds since 1970 as number or text, with or without a fraction; `None` also for one that no log can
+/// be dated.
 pub(crate) fn time(value: &Value, path: &str) -> Option<i64> {
     let text = text(value, path);
     let text = text.trim();
@@ -235,8 +236,8 @@ pub(crate) fn time(value: &Value, path: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let seconds: i64 = whole.parse().ok()?;
     // Milliseconds are told from seconds by their size: seconds of that size lie beyond the year 5000.
-    if seconds.abs() > 100_000_000_000 {
-        return seconds.checked_mul(1000);
+    if seconds > 100_000_000_000 {
+        return seconds.checked_mul(1000).and_then(dated);
     }
     let mut micros = 0;
     let mut scale = SECOND / 10;
@@ -244,7 +245,7 @@ pub(crate) fn time(value: &Value, path: &str) -> Option<i64> {
         micros += i64::from(digit - b'0') * scale;
         scale /= 10;
     }
-    Some(seconds * SECOND + micros)
+    seconds.checked_mul(SECOND)?.checked_add(micros).and_then(dated)
 }
 
 /// A small number written as number or text.

@@ -15,7 +15,7 @@ pub(crate) fn read(value: &Value) -> Outcome {
         "" => return Outcome::Unknown("object without RecordType".to_owned()),
         other => return Outcome::Unknown(format!("RecordType {other}")),
     };
-    let Some(at) = time(value, when) else { return Outcome::Unknown(format!("{kind} without time")) };
+    let Some(at) = time(value, when) else { return Outcome::Unknown(format!("{kind} without a readable time")) };
     Outcome::Event(Box::new(Event {
         id: text(value, "/MessageID"),
         at,

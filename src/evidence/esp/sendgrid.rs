@@ -25,7 +25,9 @@ pub(crate) fn read(value: &Value) -> Outcome {
         "" => return Outcome::Unknown("object without event".to_owned()),
         other => return Outcome::Unknown(format!("event {other}")),
     };
-    let Some(at) = time(value, "/timestamp") else { return Outcome::Unknown("event without timestamp".to_owned()) };
+    let Some(at) = time(value, "/timestamp") else {
+        return Outcome::Unknown("event without a readable timestamp".to_owned());
+    };
     // `sg_message_id` carries the filter host behind its first dot, which may differ between the events of one message.
     let id = text(value, "/sg_message_id");
     let id = id.split(".filter").next().unwrap_or_default().split(".recvd").next().unwrap_or_default().to_owned();

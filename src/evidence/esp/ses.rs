@@ -68,16 +68,16 @@ fn event(value: &Value, kind: &str) -> Outcome {
         sender: Some(text(value, "/mail/source")).filter(|sender| !sender.is_empty()),
         ..Event::default()
     };
-    let at;
+    let when;
     match kind {
         "Delivery" => {
-            at = time(value, "/delivery/timestamp");
+            when = "/delivery/timestamp";
             event.status = Some(Status::Delivered);
             event.recipients = list(value, "/delivery/recipients", "");
             event.response = text(value, "/delivery/smtpResponse");
         }
         "DeliveryDelay" => {
-            at = time(value, "/deliveryDelay/timestamp");
+            when = "/deliveryDelay/timestamp";
             event.status = Some(Status::Deferred);
             event.recipients = list(value, "/deliveryDelay/delayedRecipients", "/emailAddress");
             event.response = diagnostic(value, "/deliveryDelay/delayedRecipients");
@@ -87,7 +87,7 @@ fn event(value: &Value, kind: &str) -> Outcome {
             }
         }
         "Bounce" => {
-            at = time(value, "/bounce/timestamp");
+            when = "/bounce/timestamp";
             let subtype = text(value, "/bounce/bounceSubType");
             event.status = Some(match (text(value, "/bounce/bounceType").as_str(), subtype.as_str()) {
                 (_, "Suppressed" | "OnAccountSuppressionList" | "OnTenantSuppressionList") => Status::Dropped,
@@ -102,7 +102,7 @@ fn event(value: &Value, kind: &str) -> Outcome {
             event.enhanced = text(value, "/bounce/bouncedRecipients/0/status");
         }
         "Reject" => {
-            at = time(value, "/mail/timestamp");
+            when = "/mail/timestamp";
             event.status = Some(Status::Dropped);
             event.recipients = list(value, "/mail/destination", "");
             event.response = text(value, "/reject/reason");
@@ -113,9 +113,11 @@ fn event(value: &Value, kind: &str) -> Outcome {
         }
         other => return Outcome::Unknown(format!("SES event {other}")),
     }
-    match at.or_else(|| time(value, "/mail/timestamp")) {
+    // The time of sending stands in for one that is not there, never for one that cannot be read.
+    let when = if text(value, when).is_empty() { "/mail/timestamp" } else { when };
+    match time(value, when) {
         Some(at) => Outcome::Event(Box::new(Event { at, ..event })),
-        None => Outcome::Unknown(format!("SES event {kind} without timestamp")),
+        None => Outcome::Unknown(format!("SES event {kind} without a readable timestamp")),
     }
 }
 

@@ -39,7 +39,9 @@ fn event(value: &Value) -> Outcome {
         "" => return Outcome::Unknown("object without type".to_owned()),
         other => return Outcome::Unknown(format!("type {other}")),
     };
-    let Some(at) = time(value, "/timestamp") else { return Outcome::Unknown("event without timestamp".to_owned()) };
+    let Some(at) = time(value, "/timestamp") else {
+        return Outcome::Unknown("event without a readable timestamp".to_owned());
+    };
     Outcome::Event(Box::new(Event {
         id: text(value, "/message_id"),
         at,

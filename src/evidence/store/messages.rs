@@ -1,7 +1,7 @@
 //! Which message of the store a message of a log is: queue ids come back, and a message's lines may come in several files.
 
 use duckdb::Connection;
-use duckdb::arrow::array::{TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array};
+use duckdb::arrow::array::{UInt8Array, UInt32Array, UInt64Array};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::attempt::{Envelope, IdKind};
@@ -120,10 +120,6 @@ impl Messages {
             )?;
         }
         let some = |number: u32| (number != NONE).then_some(number);
-        let time = |at: fn(&Envelope) -> Option<i64>| {
-            TimestampMicrosecondArray::from_iter(changed.iter().map(|message| at(&message.envelope)))
-                .with_timezone("UTC")
-        };
         let mut columns = Columns::new();
         columns
             .push("message_key", UInt64Array::from_iter_values(changed.iter().map(|m| m.key)))
@@ -134,10 +130,10 @@ impl Messages {
             .push("id_kind", UInt8Array::from_iter_values(changed.iter().map(|m| m.envelope.id_kind as u8)))
             .push("envelope_from", UInt32Array::from_iter(changed.iter().map(|m| some(m.envelope.envelope_from))))
             .push("campaign", UInt32Array::from_iter(changed.iter().map(|m| some(m.envelope.campaign))))
-            .push("first_at", time(|envelope| Some(envelope.first_at)))
-            .push("last_at", time(|envelope| Some(envelope.last_at)))
-            .push("removed_at", time(|envelope| envelope.removed_at))
-            .push("expired_at", time(|envelope| envelope.expired_at));
+            .micros("first_at", changed.iter().map(|m| Some(m.envelope.first_at)))
+            .micros("last_at", changed.iter().map(|m| Some(m.envelope.last_at)))
+            .micros("removed_at", changed.iter().map(|m| m.envelope.removed_at))
+            .micros("expired_at", changed.iter().map(|m| m.envelope.expired_at));
         columns.append(connection, "delivery_envelope")
     }
 }
@@ -153,12 +149,12 @@ fn same(known: &Envelope, new: &Envelope) -> bool {
     if after(known.removed_at, new.first_at) || after(new.removed_at, known.first_at) {
         return false;
     }
-    new.first_at - known.last_at < LONGEST_LIFE && known.first_at - new.last_at < LONGEST_LIFE
+    distance(known, new) < LONGEST_LIFE
 }
 
 /// How far apart two parts lie; overlapping ones are nearest.
 fn distance(known: &Envelope, new: &Envelope) -> i64 {
-    (new.first_at - known.last_at).max(known.first_at - new.last_at).max(0)
+    new.first_at.saturating_sub(known.last_at).max(known.first_at.saturating_sub(new.last_at)).max(0)
 }
 
 /// Adds what `new` says; returns whether anything changed.

@@ -1,8 +1,6 @@
 //! Attempts on their way into the store: which it holds already, and the rows of the others.
 
-use duckdb::arrow::array::{
-    BooleanArray, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
-};
+use duckdb::arrow::array::{BooleanArray, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
 use duckdb::{Connection, params};
 use rustc_hash::FxHashSet;
 
@@ -32,7 +30,10 @@ pub(super) fn held<'a>(
          WHERE l.attempt_at BETWEEN make_timestamp(?::BIGINT)::TIMESTAMPTZ AND make_timestamp(?::BIGINT)::TIMESTAMPTZ
            AND l.attempt_key IN (SELECT key FROM delivery_stage_attempt)",
     )?;
-    let rows = statement.query_map(params![first - 1_000_000, last + 1_000_000], |row| row.get::<_, u64>(0))?;
+    let rows = statement
+        .query_map(params![first.saturating_sub(1_000_000), last.saturating_add(1_000_000)], |row| {
+            row.get::<_, u64>(0)
+        })?;
     rows.collect()
 }
 
@@ -60,10 +61,7 @@ impl Rows {
             .push("message_key", UInt64Array::from_iter_values(rows.iter().map(|r| r.0)))
             .push("recipient_key", UInt64Array::from_iter_values(rows.iter().map(|r| r.3.recipient)))
             .push("recipient_domain", UInt32Array::from_iter_values(rows.iter().map(|r| r.3.recipient_domain)))
-            .push(
-                "attempt_at",
-                TimestampMicrosecondArray::from_iter_values(rows.iter().map(|r| r.3.at)).with_timezone("UTC"),
-            )
+            .micros("attempt_at", rows.iter().map(|r| Some(r.3.at)))
             .push("status", UInt8Array::from_iter_values(rows.iter().map(|r| r.3.status as u8)))
             .push("internal", BooleanArray::from_iter(rows.iter().map(|r| Some(r.3.internal))))
             .push("response", UInt32Array::from_iter(rows.iter().map(|r| some(r.3.response))))

@@ -101,7 +101,7 @@ gaps! {
     "Check the DMARC record's rua, the mailbox and its quota, the poll, and the _report._dmarc record where rua lies elsewhere."
 
     "G16" "g16" "reporter-silent" Warn
-    "A steady reporter has fallen silent: a change of the pass rate may be a change of reporters."
+    "A steady reporter has fallen silent, or one that the config expects does not come: a change of the pass rate may be a change of reporters."
     "Check that its mail still arrives and is read; else note the day in the case."
 
     "G17" "g17" "policy-flaps" Warn

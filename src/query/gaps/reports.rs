@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use duckdb::Connection;
+use duckdb::{Connection, params};
 
 use super::super::{QueryError, Scope};
 use super::{Finding, some};
@@ -31,6 +31,10 @@ FROM report
 WHERE {domains} AND policy_domain IS NOT NULL AND report_day > ?::DATE - 30 AND report_day <= ?::DATE
 GROUP BY policy_domain, lower(reporter) ORDER BY policy_domain, 5 DESC, 2";
 
+const EXPECTED: &str = "
+SELECT lower(reporter), epoch_ms(max(coalesce(end_at, begin_at))) FROM report
+WHERE {domains} AND policy_domain = ? AND report_day <= ? GROUP BY 1";
+
 const ERRORS: &str = "
 SELECT policy_domain, min(reporter), error, max(report_day)::VARCHAR
 FROM (SELECT policy_domain, reporter, report_day, unnest(errors) AS error FROM report
@@ -55,7 +59,7 @@ pub(super) fn findings(
     expected: &[DomainRule],
 ) -> Result<Vec<Finding>, QueryError> {
     let mut found = silent_domains(connection, scope, expected)?;
-    found.extend(silent_reporters(connection, scope)?);
+    found.extend(silent_reporters(connection, scope, expected)?);
     found.extend(errors(connection, scope)?);
     Ok(found)
 }
@@ -99,13 +103,19 @@ fn silent_domains(connection: &Connection, scope: &Scope, expected: &[DomainRule
     Ok(found)
 }
 
-fn silent_reporters(connection: &Connection, scope: &Scope) -> Result<Vec<Finding>, QueryError> {
-    struct Reporter {
-        name: String,
-        last: i64,
-        days: u64,
-        messages: u64,
-    }
+/// A reporter of the last 30 days.
+struct Reporter {
+    name: String,
+    last: i64,
+    days: u64,
+    messages: u64,
+}
+
+fn silent_reporters(
+    connection: &Connection,
+    scope: &Scope,
+    expected: &[DomainRule],
+) -> Result<Vec<Finding>, QueryError> {
     let ever = Scope { since: None, until: None, ..scope.clone() };
     let mut statement = connection.prepare(&SILENT.replace("{domains}", &ever.of_reports("")))?;
     let mut rows = statement.query([scope.as_of, scope.as_of])?;
@@ -120,33 +130,81 @@ fn silent_reporters(connection: &Connection, scope: &Scope) -> Result<Vec<Findin
             messages: row.get(4)?,
         });
     }
+    let lasts = last_of_expected(connection, &ever, expected)?;
+    for domain in lasts.keys() {
+        by_domain.entry(domain.clone()).or_default();
+    }
+    let silent = |last: i64| whole_days(last, scope.as_of) > REPORTER_SILENT_DAYS;
     let mut found = Vec::new();
     for (domain, reporters) in by_domain {
         let total: u64 = reporters.iter().map(|one| one.messages).sum();
-        let silent =
-            |one: &&Reporter| one.days >= STEADY_DAYS && whole_days(one.last, scope.as_of) > REPORTER_SILENT_DAYS;
-        let missed: Vec<&Reporter> = reporters.iter().filter(silent).collect();
-        if missed.is_empty() || missed.len() == reporters.len() {
+        let mut missed: Vec<&Reporter> =
+            reporters.iter().filter(|one| one.days >= STEADY_DAYS && silent(one.last)).collect();
+        if missed.len() == reporters.len() {
             // All of them silent is G15, not a change of reporters.
-            continue;
+            missed.clear();
         }
-        let heavy = missed.iter().any(|one| share(one.messages, total) > Some(HEAVY_REPORTER));
-        let severity = if heavy { Severity::Warn } else { Severity::Notice };
-        let listed: Vec<String> = missed
-            .iter()
-            .map(|one| {
-                let part = percent(share(one.messages, total));
-                format!(
-                    "{} (on {} of 30 days, {part} of the messages) silent since {}",
-                    one.name,
-                    one.days,
-                    date(one.last)
-                )
+        let others = reporters.iter().any(|one| !silent(one.last));
+        let told = |name: &str| missed.iter().any(|one| one.name.to_lowercase() == name.to_lowercase());
+        let absent: Vec<String> = lasts
+            .get(&domain)
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| !told(name))
+            .filter_map(|(name, last)| match last {
+                None => Some(format!("{name}, which the config expects, never came")),
+                Some(last) if others && silent(*last) => {
+                    Some(format!("{name}, which the config expects, silent since {}", date(*last)))
+                }
+                Some(_) => None,
             })
             .collect();
-        found.push(Finding::new("G16", domain, severity, some(&listed, 4)));
+        let heavy = missed.iter().any(|one| share(one.messages, total) > Some(HEAVY_REPORTER));
+        // Whom the operator waits for is missed, however little it carried.
+        let severity = if heavy || !absent.is_empty() { Severity::Warn } else { Severity::Notice };
+        let steady = missed.iter().map(|one| {
+            let part = percent(share(one.messages, total));
+            format!("{} (on {} of 30 days, {part} of the messages) silent since {}", one.name, one.days, date(one.last))
+        });
+        // Each of those is named.
+        let most = absent.len().max(4);
+        let listed: Vec<String> = absent.into_iter().chain(steady).collect();
+        if !listed.is_empty() {
+            found.push(Finding::new("G16", domain, severity, some(&listed, most)));
+        }
     }
     Ok(found)
+}
+
+/// A reporter that the config expects, and the end of its last report.
+type Awaited = (String, Option<i64>);
+
+/// The reporters that the config expects, by domain. Domains without any report are left out: they are G15.
+fn last_of_expected(
+    connection: &Connection,
+    ever: &Scope,
+    expected: &[DomainRule],
+) -> Result<BTreeMap<String, Vec<Awaited>>, QueryError> {
+    let mut lasts = BTreeMap::new();
+    if expected.iter().all(|rule| rule.reporters.is_empty()) {
+        return Ok(lasts);
+    }
+    let sql = EXPECTED.replace("{domains}", &ever.of_reports(""));
+    let mut statement = connection.prepare(&sql)?;
+    for rule in expected.iter().filter(|rule| !rule.reporters.is_empty()) {
+        let domain = domain_name(&rule.name).into_owned();
+        let mut rows = statement.query(params![domain, ever.as_of])?;
+        let mut ends: BTreeMap<String, Option<i64>> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            ends.insert(row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?);
+        }
+        if ends.is_empty() {
+            continue;
+        }
+        let named = |name: &String| (name.clone(), ends.get(&name.trim().to_lowercase()).copied().flatten());
+        lasts.insert(domain, rule.reporters.iter().map(named).collect());
+    }
+    Ok(lasts)
 }
 
 fn errors(connection: &Connection, scope: &Scope) -> Result<Vec<Finding>, QueryError> {

@@ -6,10 +6,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes a file beside the one that stands, then gives it its name. What stands keeps its mode, and a link stays a link; where nothing
-/// stands, a `private` file is for its owner only.
-pub(super) fn replace_file(path: &Path, bytes: &[u8], private: bool) -> std::io::Result<()> {
+/// stands, a `private` file is for its owner only. What stands and is no file, such as a pipe, is written into.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8], private: bool) -> std::io::Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return std::fs::write(path, bytes);
+    }
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     // A name of its own: another file beside may differ in its ending only, and be replaced at the same time.
     let beside = target.with_added_extension(format!("{}-{next}.new", std::process::id()));
