@@ -95,7 +95,7 @@ fn a_report_in_brief_and_its_warnings() {
         "     2024-03-01 00:00:00 to 2024-03-01 23:59:59 UTC, p=reject, rfc7489",
         "     2 records, 4 messages, 3 pass DMARC (75.00%)",
         "     warning type-mismatch: its name says XML, it holds gzip",
-        "outcome: stored",
+        "outcome: stored, where the store has no report of that identity yet",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "no line {line:?} in\n{shown}");
     }

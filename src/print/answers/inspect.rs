@@ -4,6 +4,7 @@ use super::counted;
 use crate::commands::InspectAnswer;
 use crate::inspect::{InspectedDocument, Inspection, ReportBrief, TreeNode, WarningView};
 use crate::print::{Answer, Cell, Page, Table, bytes, count, percent};
+use crate::store::Outcome;
 
 impl Answer for InspectAnswer {
     fn page(&self) -> Page {
@@ -61,7 +62,13 @@ fn item_page(mut page: Page, item: &Inspection) -> Page {
             page = page.line(format!("{place}{line}"));
         }
     }
-    page.line(format!("outcome: {}", item.outcomes.join(", ")))
+    let outcomes = item.outcomes.join(", ");
+    // The store is not asked.
+    let new = item.outcomes.iter().any(|outcome| outcome == Outcome::Stored.word());
+    page.line(format!(
+        "outcome: {outcomes}{}",
+        if new { ", where the store has no report of that identity yet" } else { "" }
+    ))
 }
 
 /// The lines that lead to a node: `│   └── `.
