@@ -170,8 +170,10 @@ fn what_is_missing_is_listed_never_made_up() {
     let facts = folder.path().join("facts.toml");
     // As it is printed it says nothing: no example becomes a fact.
     std::fs::write(&facts, &template).unwrap();
-    let (_, as_printed, _) = run(store(), &[&SCOPE[..], &["--facts", facts.to_str().unwrap()]].concat());
-    assert_eq!(as_printed, text);
+    let (as_printed, without) = (case(&["--facts", facts.to_str().unwrap()]), case(&[]));
+    for part in ["request", "readiness", "dns", "actions", "missing"] {
+        assert_eq!(as_printed[part], without[part], "{part}");
+    }
     let filled = |line: &str| {
         let shown = line.strip_prefix("# ").filter(|key| key.contains(" = ") || key.starts_with("[["));
         format!("{}\n", shown.unwrap_or(line))

@@ -172,9 +172,13 @@ fn rule(context: &Context, args: &ApproveArgs, as_of: NaiveDate) -> anyhow::Resu
     {
         bail!("the catalogue has no service `{service}`{}", nearest_service(service));
     }
-    if let Ok(network) = Network::try_from(what.to_owned()) {
-        rule.ips.push(network);
-        return Ok(rule);
+    match Network::try_from(what.to_owned()) {
+        Ok(network) => {
+            rule.ips.push(network);
+            return Ok(rule);
+        }
+        Err(fault) if what.parse::<ipnet::IpNet>().is_ok() => bail!(fault),
+        Err(_) => {}
     }
     if let Some(found) = in_store(context, what, as_of)? {
         if found.status == "approved" {

@@ -137,7 +137,7 @@ fn an_address_a_network_and_a_domain() {
     };
     assert_eq!(rule(&["198.51.100.77"]), "[[sender]]\nname = \"198.51.100.77\"\nips = [\"198.51.100.77\"]\n");
     assert_eq!(
-        rule(&["2001:db8:5::1/48", "--name", "six", "--from", "*.a.example"]),
+        rule(&["2001:db8:5::/48", "--name", "six", "--from", "*.a.example"]),
         "[[sender]]\nname = \"six\"\nips = [\"2001:db8:5::/48\"]\nfrom = [\"*.a.example\"]\n"
     );
     assert_eq!(
@@ -205,6 +205,8 @@ fn an_approval_that_ran_out_says_so() {
     assert!(approving.run(&["b.example", "--name", "new", "--since", "2026-02-01"]).status.success());
     let said = approving.refused(&["192.0.2.78", "--name", "late", "--until", "2020-01-01"]);
     assert!(said.contains("2020-01-01 already"), "{said}");
+    let said = approving.refused(&["2001:db8:5::1/48"]);
+    assert!(said.contains("write 2001:db8:5::/48 or 2001:db8:5::1"), "{said}");
     let said = approving.refused(&["198.51.100.77-99"]);
     assert!(said.contains("`198.51.100.77-99` is no sender"), "{said}");
 }

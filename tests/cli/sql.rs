@@ -114,7 +114,7 @@ fn sql_and_export_show_the_senders_of_the_rules() {
 #[test]
 fn an_empty_statement_says_so() {
     let world = world();
-    for nothing in [" ", ";", "-- nothing", " -- one\n;\n-- two"] {
+    for nothing in [" ", ";", " -- nothing", " -- one\n;\n-- two"] {
         let output = world.run(&["sql", nothing]);
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains("the statement is empty"), "{nothing}: {output:?}");

@@ -1,6 +1,6 @@
--- A message with two signatures of one domain counts once; one that DKIM and SPF both carry has a row of each.
 SELECT policy_domain, header_from, authenticated_as, sum(messages) AS messages
 FROM (
+    -- A message with two signatures of one domain counts once; one that DKIM and SPF both carry has a row of each.
     SELECT DISTINCT r.report_no, r.record_no, r.policy_domain, r.header_from, r.dkim_domain AS authenticated_as, r.messages
     FROM dkim_results r JOIN policy_latest l ON l.policy_domain = r.policy_domain
     WHERE l.adkim = 's' AND r.result = 'pass' AND r.dkim_domain <> r.header_from
