@@ -28,11 +28,11 @@ pub fn export(
     let narrow = ["report_day", "policy_domain_no"].iter().all(|column| columns.iter().any(|c| c == column));
     let within = if narrow {
         scope.of_reports("")
-    } else if scope.is_all() {
+    } else if !scope.is_asked {
         "true".to_owned()
     } else {
         return Err(QueryError::NotFound(format!(
-            "{from} has no report days and policy domains to narrow by: leave out the period"
+            "{from} has no report days and policy domains to narrow by: leave out --since, --until, --as-of and --domain"
         )));
     };
     let parts: Vec<String> = partition_by.iter().map(|column| quoted_name(column)).collect();
