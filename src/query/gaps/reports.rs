@@ -2,161 +2,85 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::Connection;
 
 use super::super::{QueryError, Scope};
-use super::{Finding, some};
-use crate::config::DomainRule;
-use crate::parse::domain_name;
+use super::definitions::statement;
+use super::{Expected, Finding, some};
 use crate::query::share;
 use crate::severity::Severity;
 use crate::words::percent;
 
-// A domain that reporters mention on some weekdays only is not silent between them: `rhythm` is the gap between its
-// report days that nine of ten do not exceed.
-const LAST_REPORTS: &str = "
-WITH days AS (SELECT DISTINCT policy_domain, report_day FROM report WHERE {domains} AND policy_domain IS NOT NULL AND report_day <= ?),
-steps AS (SELECT policy_domain, report_day - lag(report_day) OVER (PARTITION BY policy_domain ORDER BY report_day) AS step FROM days),
-rhythm AS (SELECT policy_domain, count(step) AS steps, quantile_disc(step, 0.9) AS step FROM steps GROUP BY policy_domain)
-SELECT r.policy_domain, epoch_ms(max(r.end_at)), CASE WHEN h.steps >= 4 THEN h.step ELSE 1 END::BIGINT
-FROM report r JOIN rhythm h ON h.policy_domain = r.policy_domain
-WHERE {domains_r} AND r.report_day <= ?
-GROUP BY r.policy_domain, h.steps, h.step ORDER BY r.policy_domain";
-
-const SILENT: &str = "
-SELECT policy_domain, arg_max(reporter, (end_at, reporter)), epoch_ms(max(end_at)), count(DISTINCT report_day)::UBIGINT AS days,
-    coalesce(sum(messages), 0)::UBIGINT
-FROM report
-WHERE {domains} AND policy_domain IS NOT NULL AND report_day > ?::DATE - 30 AND report_day <= ?::DATE
-GROUP BY policy_domain, lower(reporter) ORDER BY policy_domain, 5 DESC, 2";
-
-const ERRORS: &str = "
-SELECT policy_domain, min(reporter), error, max(report_day)::VARCHAR
-FROM (SELECT policy_domain, reporter, report_day, unnest(errors) AS error FROM report
-      WHERE {reports} AND policy_domain IS NOT NULL AND len(errors) > 0)
-GROUP BY policy_domain, lower(reporter), error ORDER BY policy_domain, 4 DESC, 2, 3";
-
-/// Days without a report that are a gap, and that make it grave.
-const SILENT_DAYS: i64 = 3;
-/// See [`SILENT_DAYS`].
+/// Days without a report that make the gap grave.
 const SILENT_DAYS_HIGH: i64 = 7;
-/// Days of the last 30 on which a reporter must have come to be missed, and days of silence after which it is.
-const STEADY_DAYS: u64 = 5;
-/// See [`STEADY_DAYS`].
-const REPORTER_SILENT_DAYS: i64 = 4;
 /// Share of the messages above which a silent reporter changes the rates.
 const HEAVY_REPORTER: f64 = 0.2;
 
-/// Finds the gaps that the list of reports shows.
+/// Finds the gaps that the list of reports shows: the rows of the definitions' own statements, told in words.
 pub(super) fn findings(
     connection: &Connection,
     scope: &Scope,
-    expected: &[DomainRule],
+    expected: Expected<'_>,
 ) -> Result<Vec<Finding>, QueryError> {
-    let mut found = silent_domains(connection, scope, expected)?;
-    found.extend(silent_reporters(connection, scope)?);
-    found.extend(errors(connection, scope)?);
+    let mut found = silent_domains(connection, scope, &statement("G15", scope, expected))?;
+    found.extend(silent_reporters(connection, &statement("G16", scope, expected))?);
+    found.extend(errors(connection, &statement("G20", scope, expected))?);
     Ok(found)
 }
 
-fn whole_days(from: i64, as_of: NaiveDate) -> i64 {
-    let midnight = as_of.and_time(NaiveTime::MIN).and_utc();
-    DateTime::<Utc>::from_timestamp_millis(from).map_or(0, |at| (midnight - at).num_days())
-}
-
-fn date(at: i64) -> String {
-    DateTime::<Utc>::from_timestamp_millis(at).map_or_else(|| "?".to_owned(), |at| at.date_naive().to_string())
-}
-
-fn silent_domains(connection: &Connection, scope: &Scope, expected: &[DomainRule]) -> Result<Vec<Finding>, QueryError> {
-    let ever = Scope { since: None, until: None, ..scope.clone() };
-    let sql = LAST_REPORTS.replace("{domains_r}", &ever.of_reports("r.")).replace("{domains}", &ever.of_reports(""));
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([scope.as_of, scope.as_of])?;
+fn silent_domains(connection: &Connection, scope: &Scope, sql: &str) -> Result<Vec<Finding>, QueryError> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
     let mut found = Vec::new();
-    let mut seen = Vec::new();
     while let Some(row) = rows.next()? {
-        let (domain, last, rhythm): (String, Option<i64>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        seen.push(domain.clone());
-        let parked = expected.iter().any(|rule| !rule.sends && domain_name(&rule.name) == domain.as_str());
-        let Some(last) = last.filter(|_| !parked) else { continue };
-        let days = whole_days(last, scope.as_of);
-        if days < SILENT_DAYS.max(rhythm + 1) {
+        let domain: String = row.get(0)?;
+        let Some(last) = row.get::<_, Option<DateTime<Utc>>>(1)? else {
+            found.push(Finding::new(
+                "G15",
+                domain,
+                Severity::High,
+                "the store holds no report on it at all".to_owned(),
+            ));
             continue;
-        }
+        };
+        let (days, rhythm): (i64, i64) = (row.get(2)?, row.get(3)?);
         let severity = if days >= SILENT_DAYS_HIGH.max(rhythm + 1) { Severity::High } else { Severity::Warn };
-        let text = format!("the last report ends on {}, {days} days before {}", date(last), scope.as_of);
+        let text = format!("the last report ends on {}, {days} days before {}", last.date_naive(), scope.as_of);
         found.push(Finding::new("G15", domain, severity, text));
     }
-    // A domain that the config expects and the store has never seen; only where no domain was asked for.
-    for rule in expected.iter().filter(|rule| rule.sends && scope.domains.is_none()) {
-        let name = domain_name(&rule.name).into_owned();
-        if !seen.contains(&name) {
-            found.push(Finding::new("G15", name, Severity::High, "the store holds no report on it at all".to_owned()));
-        }
-    }
     Ok(found)
 }
 
-fn silent_reporters(connection: &Connection, scope: &Scope) -> Result<Vec<Finding>, QueryError> {
-    struct Reporter {
-        name: String,
-        last: i64,
-        days: u64,
-        messages: u64,
-    }
-    let ever = Scope { since: None, until: None, ..scope.clone() };
-    let mut statement = connection.prepare(&SILENT.replace("{domains}", &ever.of_reports("")))?;
-    let mut rows = statement.query([scope.as_of, scope.as_of])?;
-    let mut by_domain: BTreeMap<String, Vec<Reporter>> = BTreeMap::new();
+fn silent_reporters(connection: &Connection, sql: &str) -> Result<Vec<Finding>, QueryError> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut by_domain: BTreeMap<String, (Vec<String>, bool)> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let Some(last) = row.get::<_, Option<i64>>(2)? else { continue };
         let name = row.get::<_, Option<String>>(1)?.unwrap_or_else(|| "a nameless reporter".to_owned());
-        by_domain.entry(row.get(0)?).or_default().push(Reporter {
-            name,
-            last,
-            days: row.get(3)?,
-            messages: row.get(4)?,
-        });
+        let (days, last): (i64, DateTime<Utc>) = (row.get(2)?, row.get(3)?);
+        let part = share(row.get(4)?, row.get(5)?);
+        let (listed, heavy) = by_domain.entry(row.get(0)?).or_default();
+        *heavy |= part > Some(HEAVY_REPORTER);
+        let (part, last) = (percent(part), last.date_naive());
+        listed.push(format!("{name} (on {days} of 30 days, {part} of the messages) silent since {last}"));
     }
-    let mut found = Vec::new();
-    for (domain, reporters) in by_domain {
-        let total: u64 = reporters.iter().map(|one| one.messages).sum();
-        let silent =
-            |one: &&Reporter| one.days >= STEADY_DAYS && whole_days(one.last, scope.as_of) > REPORTER_SILENT_DAYS;
-        let missed: Vec<&Reporter> = reporters.iter().filter(silent).collect();
-        if missed.is_empty() || missed.len() == reporters.len() {
-            // All of them silent is G15, not a change of reporters.
-            continue;
-        }
-        let heavy = missed.iter().any(|one| share(one.messages, total) > Some(HEAVY_REPORTER));
+    let finding = |(domain, (listed, heavy)): (String, (Vec<String>, bool))| {
         let severity = if heavy { Severity::Warn } else { Severity::Notice };
-        let listed: Vec<String> = missed
-            .iter()
-            .map(|one| {
-                let part = percent(share(one.messages, total));
-                format!(
-                    "{} (on {} of 30 days, {part} of the messages) silent since {}",
-                    one.name,
-                    one.days,
-                    date(one.last)
-                )
-            })
-            .collect();
-        found.push(Finding::new("G16", domain, severity, some(&listed, 4)));
-    }
-    Ok(found)
+        Finding::new("G16", domain, severity, some(&listed, 4))
+    };
+    Ok(by_domain.into_iter().map(finding).collect())
 }
 
-fn errors(connection: &Connection, scope: &Scope) -> Result<Vec<Finding>, QueryError> {
-    let mut statement = connection.prepare(&ERRORS.replace("{reports}", &scope.of_reports("")))?;
+fn errors(connection: &Connection, sql: &str) -> Result<Vec<Finding>, QueryError> {
+    let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut by_domain: BTreeMap<String, Vec<String>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let reporter = row.get::<_, Option<String>>(1)?.unwrap_or_else(|| "a nameless reporter".to_owned());
-        let (error, day): (String, Option<String>) = (row.get(2)?, row.get(3)?);
-        let text = format!("{reporter} ({}): \u{201c}{error}\u{201d}", day.unwrap_or_default());
+        let (error, day): (String, Option<NaiveDate>) = (row.get(2)?, row.get(3)?);
+        let day = day.map_or_else(String::new, |day| day.to_string());
+        let text = format!("{reporter} ({day}): \u{201c}{error}\u{201d}");
         by_domain.entry(row.get(0)?).or_default().push(text);
     }
     let finding =
