@@ -9,16 +9,10 @@ WITH g AS (
 )
 SELECT g.*, t.policy_domain, t.header_from, t.disposition, t.dkim_aligned, t.spf_aligned,
     coalesce(t.dkim_aligned, false) OR coalesce(t.spf_aligned, false) AS dmarc_pass,
-    -- The most specific evidence names the sender; where nothing does, the source is its own sender, below zero.
-    coalesce(CASE
-        WHEN coalesce(f.score, 0) > 0 AND f.score >= coalesce(t.score, 0) AND f.score >= coalesce(s.score, 0) THEN f.sender_no
-        WHEN coalesce(t.score, 0) >= coalesce(s.score, 0) THEN t.sender_no
-        ELSE s.sender_no END::BIGINT, -2 - g.source::BIGINT, -1) AS sender_key,
+    -- Where nothing names the sender, the source is its own, below zero.
+    coalesce(most_specific(f.score, t.score, s.score, f.sender_no, t.sender_no, s.sender_no)::BIGINT, -2 - g.source::BIGINT, -1) AS sender_key,
     -- Where the words of that evidence stand: stream n as n, source n as -1 - n.
-    CASE
-        WHEN coalesce(f.score, 0) > 0 AND f.score >= coalesce(t.score, 0) AND f.score >= coalesce(s.score, 0) THEN -1 - g.source::BIGINT
-        WHEN coalesce(t.score, 0) >= coalesce(s.score, 0) THEN g.stream::BIGINT
-        ELSE -1 - g.source::BIGINT END AS evidence_at
+    most_specific(f.score, t.score, s.score, -1 - g.source::BIGINT, g.stream::BIGINT, -1 - g.source::BIGINT) AS evidence_at
 FROM g
 LEFT JOIN stream t ON t.stream_no = g.stream
 LEFT JOIN source s ON s.source_no = g.source

@@ -1,17 +1,19 @@
 -- Views for people who write SQL. Re-created by the writer when they change; names are the words of the documentation.
 
-CREATE OR REPLACE MACRO policy_rank(word) AS CASE word WHEN 'none' THEN 0 WHEN 'quarantine' THEN 1 WHEN 'reject' THEN 2 END;
+-- Of policies and dispositions; RFC 9990's disposition `pass` is as mild as none.
+CREATE OR REPLACE MACRO policy_rank(word) AS CASE word WHEN 'none' THEN 0 WHEN 'pass' THEN 0 WHEN 'quarantine' THEN 1 WHEN 'reject' THEN 2 END;
 CREATE OR REPLACE MACRO disposition_word(number) AS CASE number WHEN 0 THEN 'none' WHEN 1 THEN 'quarantine' WHEN 2 THEN 'reject' WHEN 3 THEN 'pass' END;
 
--- Which of the three attributions of a record counts: the most specific one.
+-- Which of the three attributions of a record counts: that of the source under its header from, of the stream, or of the
+-- source, the one with the most specific evidence. Given are the scores of the three, then what is wanted of the winner.
+CREATE OR REPLACE MACRO most_specific(from_score, stream_score, source_score, of_from, of_stream, of_source) AS
+    CASE WHEN coalesce(from_score, 0) > 0 AND from_score >= coalesce(stream_score, 0) AND from_score >= coalesce(source_score, 0) THEN of_from
+         WHEN coalesce(stream_score, 0) >= coalesce(source_score, 0) THEN of_stream
+         ELSE of_source END;
+
 CREATE OR REPLACE VIEW attributed AS
-SELECT r.*,
-    CASE WHEN coalesce(f.score, 0) >= coalesce(t.score, 0) AND coalesce(f.score, 0) >= coalesce(s.score, 0) THEN f.sender_no
-         WHEN coalesce(t.score, 0) >= coalesce(s.score, 0) THEN t.sender_no
-         ELSE s.sender_no END AS sender_no,
-    CASE WHEN coalesce(f.score, 0) >= coalesce(t.score, 0) AND coalesce(f.score, 0) >= coalesce(s.score, 0) THEN f.evidence
-         WHEN coalesce(t.score, 0) >= coalesce(s.score, 0) THEN t.evidence
-         ELSE s.evidence END AS evidence
+SELECT r.*, most_specific(f.score, t.score, s.score, f.sender_no, t.sender_no, s.sender_no) AS sender_no,
+    most_specific(f.score, t.score, s.score, f.evidence, t.evidence, s.evidence) AS evidence
 FROM record r
 LEFT JOIN stream t ON t.stream_no = r.stream
 LEFT JOIN source s ON s.source_no = r.source
@@ -138,41 +140,56 @@ COMMENT ON COLUMN spf_results."scope" IS 'mfrom or helo; NULL where not said.';
 COMMENT ON COLUMN spf_results.result IS 'The result, in the words of RFC 8601.';
 COMMENT ON COLUMN spf_results.human_result IS 'What the reporter added; NULL where nothing.';
 
-CREATE OR REPLACE VIEW policy_latest AS
--- One report with a date in the future does not speak for a domain.
-WITH today AS (SELECT make_timestamp(epoch_us(current_timestamp))::DATE AS "day"),
+-- The policy of each domain on a day, which may be narrowed to report days and to numbers of policy domains. One report with a
+-- date in the future must not speak for a domain. The newest report of each reporter in the domain's last two days has one
+-- vote, value by value, since schemas differ (RFC 9990 has no pct, RFC 7489 no t and np) and one reporter may have a stale
+-- record. Of values with as many votes the one of the newest report counts.
+CREATE OR REPLACE MACRO policy_on(today, since := NULL, until := NULL, domains := NULL) AS TABLE
+WITH held AS NOT MATERIALIZED (
+    SELECT policy_domain, policy_domain_org, policy_domain_no, report_day, end_at, lower(reporter) AS reporter, report_key,
+        p, coalesce(sp, p) AS sp, np,
+        -- What a schema knows and a report does not say has its default.
+        CASE WHEN schema_variant = 'rfc9990' THEN pct ELSE coalesce(pct, 100) END::VARCHAR AS pct,
+        CASE WHEN schema_variant = 'rfc9990' THEN coalesce(testing, false) ELSE testing END::VARCHAR AS testing,
+        coalesce(adkim, 'r') AS adkim, coalesce(aspf, 'r') AS aspf
+    FROM report
+    WHERE policy_domain IS NOT NULL AND (since IS NULL OR report_day >= since) AND (until IS NULL OR report_day <= until)
+        AND (domains IS NULL OR list_contains(domains, policy_domain_no))
+),
 last AS (
-    SELECT r.policy_domain_no, coalesce(max(r.report_day) FILTER (WHERE r.report_day <= t."day" + 1), max(r.report_day)) AS "day"
-    FROM report r, today t GROUP BY r.policy_domain_no
+    SELECT policy_domain_no, coalesce(max(report_day) FILTER (WHERE report_day <= today + 1), max(report_day)) AS "day"
+    FROM held GROUP BY policy_domain_no
 ),
 newest AS (
-    SELECT r.policy_domain, r.policy_domain_org, r.policy_domain_no, r.end_at, r.p, coalesce(r.sp, r.p) AS sp, r.np,
-        CASE WHEN r.schema_variant = 'rfc9990' THEN r.pct ELSE coalesce(r.pct, 100) END::VARCHAR AS pct,
-        CASE WHEN r.schema_variant = 'rfc9990' THEN coalesce(r.testing, false) ELSE r.testing END::VARCHAR AS testing,
-        coalesce(r.adkim, 'r') AS adkim, coalesce(r.aspf, 'r') AS aspf
-    FROM report r JOIN last ON last.policy_domain_no = r.policy_domain_no AND r.report_day BETWEEN last."day" - 1 AND last."day"
-    WHERE r.policy_domain IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY r.policy_domain_no, lower(r.reporter) ORDER BY r.end_at DESC, r.report_key DESC) = 1
+    SELECT h.* FROM held h JOIN last l ON l.policy_domain_no = h.policy_domain_no AND h.report_day BETWEEN l."day" - 1 AND l."day"
+    QUALIFY row_number() OVER (PARTITION BY h.policy_domain_no, h.reporter ORDER BY h.end_at DESC, h.report_key DESC) = 1
 ),
 votes AS (
     SELECT policy_domain_no, field, vote, count(*) AS votes, max(end_at) AS end_at
     FROM newest UNPIVOT (vote FOR field IN (p, sp, np, pct, testing, adkim, aspf)) GROUP BY ALL
 ),
-chosen AS (SELECT policy_domain_no, field, arg_max(vote, (votes, end_at, vote)) AS vote FROM votes GROUP BY ALL),
+chosen AS (
+    SELECT policy_domain_no, field, arg_max(vote, (votes, end_at, vote)) AS vote, max(votes) AS votes FROM votes GROUP BY ALL
+),
 named AS (
     SELECT policy_domain_no, max(vote) FILTER (WHERE field = 'p') AS p, max(vote) FILTER (WHERE field = 'sp') AS sp,
         max(vote) FILTER (WHERE field = 'np') AS np, max(vote) FILTER (WHERE field = 'pct')::UTINYINT AS pct,
         max(vote) FILTER (WHERE field = 'testing') = 'true' AS testing, max(vote) FILTER (WHERE field = 'adkim') AS adkim,
-        max(vote) FILTER (WHERE field = 'aspf') AS aspf
+        max(vote) FILTER (WHERE field = 'aspf') AS aspf, max(votes) FILTER (WHERE field = 'pct') AS pct_reporters,
+        max(votes) FILTER (WHERE field = 'testing') AS testing_reporters
     FROM chosen GROUP BY policy_domain_no
 )
 SELECT n.policy_domain, any_value(n.policy_domain_org) AS policy_domain_org, n.policy_domain_no, count(*) AS reporters,
     max(n.end_at) AS end_at, any_value(c.p) AS p, any_value(c.sp) AS sp, any_value(coalesce(c.np, c.sp)) AS np,
     coalesce(any_value(c.pct), 100) AS pct, coalesce(any_value(c.testing), false) AS testing, any_value(c.adkim) AS adkim,
-    any_value(c.aspf) AS aspf
+    any_value(c.aspf) AS aspf, coalesce(any_value(c.pct_reporters), 0) AS pct_reporters,
+    coalesce(any_value(c.testing_reporters), 0) AS testing_reporters
 FROM newest n LEFT JOIN named c USING (policy_domain_no)
 GROUP BY n.policy_domain, n.policy_domain_no;
-COMMENT ON VIEW policy_latest IS 'The policy of each domain as most reporters say in their newest reports of its last two days, value by value, with the defaults of the standards filled in.';
+
+CREATE OR REPLACE VIEW policy_latest AS
+FROM policy_on(make_timestamp(epoch_us(current_timestamp))::DATE);
+COMMENT ON VIEW policy_latest IS 'The policy of each domain as most reporters say in their newest reports of its last two days, value by value, with the defaults of the standards filled in. policy_on(DATE ''2026-11-24'') says the same of another day.';
 COMMENT ON COLUMN policy_latest.policy_domain IS 'The domain.';
 COMMENT ON COLUMN policy_latest.policy_domain_org IS 'Its organisational domain (public suffix list).';
 COMMENT ON COLUMN policy_latest.policy_domain_no IS 'Its number in domain.';
@@ -185,3 +202,5 @@ COMMENT ON COLUMN policy_latest.pct IS 'Sampling percentage; 100 where absent.';
 COMMENT ON COLUMN policy_latest.testing IS 'Testing flag t (RFC 9990); false where absent.';
 COMMENT ON COLUMN policy_latest.adkim IS 'DKIM alignment mode; r where absent.';
 COMMENT ON COLUMN policy_latest.aspf IS 'SPF alignment mode; r where absent.';
+COMMENT ON COLUMN policy_latest.pct_reporters IS 'Reporters of those that say this pct.';
+COMMENT ON COLUMN policy_latest.testing_reporters IS 'Reporters of those that say this testing flag.';

@@ -57,16 +57,22 @@ pub(super) async fn senders(resolver: &Resolver, subject: &Subject) -> SendersFo
 }
 
 fn of_tree(findings: &mut Vec<Finding>, domain: &str, tree: &SpfTree, parked: bool) {
-    let record = tree.root.record.clone().unwrap_or_default();
+    let record = tree.root.record.clone();
     let costs = tree.over_limits();
     let faults: Vec<&str> = tree.faults.iter().filter(|fault| !costs.contains(fault)).map(String::as_str).collect();
     findings.push(if faults.is_empty() {
-        Finding::ok(domain, "SPF record", record.clone())
+        Finding::ok(domain, "SPF record", record.unwrap_or_default())
     } else {
-        let text = format!("permerror: {}; {record}", faults.join("; "));
+        // Several records stand in the fault itself.
+        let record = record.map_or_else(String::new, |record| format!("; {record}"));
+        let text = format!("permerror: {}{record}", faults.join("; "));
         let remedy = "Correct the record: receivers take one with a fault for no record at all.";
         Finding::defect(domain, "SPF record", Severity::High, text, remedy).gap("G11")
     });
+    if tree.is_broken() {
+        // Nobody reads on: it costs nothing, and nothing holds for everything else.
+        return;
+    }
     let text = format!("{} of 10 lookups, {} of 2 without an answer", tree.lookups, tree.void_lookups);
     let most = dearest(&tree.root);
     findings.push(if !costs.is_empty() {
@@ -93,6 +99,11 @@ fn dearest(root: &SpfNode) -> String {
 
 fn all(domain: &str, tree: &SpfTree, parked: bool) -> Finding {
     const CHECK: &str = "SPF all";
+    let ignored = tree.ignored();
+    if !ignored.is_empty() {
+        let text = format!("receivers ignore what stands after `all`: {}", ignored.join(" "));
+        return Finding::defect(domain, CHECK, Severity::Warn, text, "Move `all` to the end of the record.");
+    }
     let remedy = "End the record with -all or ~all.";
     match tree.all {
         Some("fail") => Finding::ok(domain, CHECK, "-all: everything else fails"),
@@ -113,7 +124,19 @@ fn authorised(subject: &str, ip: std::net::IpAddr, domain: &str, answer: &Looked
     let check = format!("SPF of {domain}");
     match answer {
         Looked::Found(tree) => match tree.of(ip) {
-            SpfResult::Pass => Finding::ok(subject, check, "pass: the record names the address"),
+            SpfResult::Pass if tree.faults.is_empty() => {
+                Finding::ok(subject, check, "pass: the record names the address")
+            }
+            SpfResult::Pass => {
+                Finding::ok(subject, check, "pass: the record names the address before the part that is at fault")
+            }
+            SpfResult::PermError => Finding::defect(
+                subject,
+                check,
+                Severity::Warn,
+                "permerror: the fault of the record comes before whatever names the address",
+                "Correct the SPF record of its MAIL FROM domain.",
+            ),
             SpfResult::Open => Finding::unchecked(
                 subject,
                 check,

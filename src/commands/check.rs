@@ -58,6 +58,10 @@ pub struct CheckArgs {
 /// Runs `check`.
 pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
     let domain = crate::parse::domain_name(&args.domain).into_owned();
+    if args.domain.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        let text = "is an address: name the domain that it sends for, and the address with --ip";
+        bail!(Usage(format!("`{}` {text}: dmarcase check northwind.example --ip {}", args.domain, args.domain)));
+    }
     if !crate::parse::is_domain(&domain) {
         bail!(Usage(format!("`{}` is no domain: write it as in From, such as northwind.example", args.domain)));
     }

@@ -10,7 +10,10 @@ use crate::query::{AskedPolicy, PeriodArgs, Scope, simulate};
 Every message is judged again by its auth_results; what fails meets the policy, unless the receiver has a reason of its \
 own to let it through. What is not asked stays as each domain publishes it; sp follows p where it does so now. With no \
 policy at all, p=reject and sp=reject are tried. Newly hit is what was not treated so already, and a domain is ready where little \
-of its own mail is. Reports do not say whether a subdomain exists, so np is not applied.
+of its own mail is. Whether a sender is steady or came and went is judged by all that the store holds of it up to \
+--as-of, not by the period alone; with fewer than seven report days since the domain's first, nobody can tell, and the \
+domain is not ready. \
+Reports do not say whether a subdomain exists, so np is not applied.
   dmarcase simulate --p quarantine --domain example.com
   dmarcase simulate --p reject --adkim s --since 3mo --check")]
 pub struct SimulateArgs {

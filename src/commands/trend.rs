@@ -16,6 +16,7 @@ const RUN_DAYS: u64 = 42;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A day is measured against the median of the same weekday in the eight weeks before; small counts raise nothing. \
+Reports dated later than tomorrow do not count. \
 With --alert and no period, the last three report days count. The exit status is 3 where something changed; what the \
 config's [alerts] has been told of once is not sent again:
 
@@ -46,12 +47,10 @@ pub(super) fn run(context: &Context, args: &TrendArgs) -> anyhow::Result<Exit> {
     let as_of = args.period.days.as_of.unwrap_or(context.today);
     let store = context.read_attributed(as_of)?;
     let mut scope = Scope::resolve(store.connection(), &args.period, context.today)?;
+    scope.end_by_today(store.connection())?;
     if !args.alert {
         context.answer(&trend(store.connection(), &scope)?)?;
         return Ok(Exit::Done);
-    }
-    if scope.until.is_none() && scope.span.until > as_of {
-        scope.span.until = as_of;
     }
     let back = |day: NaiveDate, days| day.checked_sub_days(Days::new(days)).unwrap_or(day);
     let fresh = scope.since.unwrap_or_else(|| back(scope.span.until, FRESH_DAYS));

@@ -1,4 +1,7 @@
 //! The first table of a page as comma-separated values (RFC 4180), every column, raw numbers.
+//!
+//! Text is as it is but for control characters, and for one guard: a spreadsheet runs text that begins like a formula, and
+//! this text comes from strangers. Such text gets an apostrophe before it where a formula could do harm.
 
 use std::io::{self, Write};
 
@@ -35,12 +38,17 @@ pub(super) fn line(fields: impl Iterator<Item = String>, out: &mut dyn Write) ->
 
 fn field(cell: &Cell) -> String {
     match cell {
-        // A spreadsheet runs text that begins like a formula, and this text comes from strangers.
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@']) => format!("'{}", plain(text)),
+        Cell::Text(text) if is_formula(text) => format!("'{}", plain(text)),
         Cell::Text(text) => plain(text).into_owned(),
         Cell::Count(number) => number.to_string(),
         Cell::Number(number) => number.clone(),
         Cell::Rate(Some(rate)) => rate.to_string(),
         Cell::Rate(None) | Cell::Empty => String::new(),
     }
+}
+
+/// Returns whether text is a formula that calls a function, or reaches out of its sheet (`=cmd|'/c …'!A1`). What has none of
+/// these characters can do nothing: `-all: everything else fails` stays as it is.
+fn is_formula(text: &str) -> bool {
+    text.trim_start().starts_with(['=', '+', '-', '@']) && text.contains(['(', '|', '!'])
 }

@@ -46,7 +46,7 @@ fn within<'a>(scope: &Scope, from: &str, named: &dyn Fn(&str) -> Option<&'a Colu
     let cannot = |what: &str| {
         QueryError::NotFound(format!("{from} has no {what} to narrow by: leave out the flags that ask for some"))
     };
-    if scope.has_days() && named("report_day").is_none() {
+    if scope.asks_days && named("report_day").is_none() {
         return Err(cannot("report days"));
     }
     let domain = match (named("policy_domain_no"), named("policy_domain")) {

@@ -198,6 +198,8 @@ pub struct Scope {
     pub cut: Option<NaiveDate>,
     /// Numbers of the policy domains asked for; `None` for all.
     pub domains: Option<Vec<u32>>,
+    /// A period, or a day that counts as today, was asked for.
+    pub asks_days: bool,
     /// The days that the answer covers: those asked for, else those that the store holds for these domains.
     pub span: Span,
     /// What belongs to no day.
@@ -242,6 +244,7 @@ impl Scope {
             (reports, ..) => return Err(QueryError::Undated { reports }),
         };
         let domains = domains(connection, &args.domains)?;
+        let asks_days = since.is_some() || until.is_some() || cut.is_some();
         // A condition that leaves nothing out would cost all the same.
         let cut = cut.filter(|cut| *cut < last);
         let mut scope = Self {
@@ -250,6 +253,7 @@ impl Scope {
             as_of,
             cut,
             domains,
+            asks_days,
             span: Span { since: first, until: last },
             undated: Undated::default(),
         };
@@ -292,9 +296,60 @@ impl Scope {
         self.condition(alias, "policy_domain_no")
     }
 
-    /// Returns whether some days were asked for.
-    pub(super) const fn has_days(&self) -> bool {
-        self.since.is_some() || self.until.is_some() || self.cut.is_some()
+    /// Returns the scope of days alone, of whatever the store may hold.
+    pub fn of_days(days: Days) -> Self {
+        let Days { since, until, as_of, cut } = days;
+        let asks_days = since.is_some() || until.is_some() || cut.is_some();
+        let span = Span { since: since.unwrap_or(as_of), until: until.unwrap_or(as_of) };
+        Self { since, until, as_of, cut, domains: None, asks_days, span, undated: Undated::default() }
+    }
+
+    /// Returns the scope of all that the store holds of the same domains, up to the day that counts as today.
+    pub(super) fn ever(&self) -> Self {
+        Self { since: None, until: None, ..self.clone() }
+    }
+
+    /// Returns the scope without its domains.
+    pub(super) fn of_any_domain(&self) -> Self {
+        Self { domains: None, ..self.clone() }
+    }
+
+    /// Returns the last day whose reports count: reporters ahead of UTC are on the day after today, and a later date is wrong.
+    pub(super) fn newest(&self) -> NaiveDate {
+        self.as_of.succ_opt().unwrap_or(self.as_of)
+    }
+
+    /// Ends the span with the last day that reports may be of, so that one with a wrong date does not stretch it.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn end_by_today(&mut self, connection: &Connection) -> Result<(), QueryError> {
+        let newest = self.newest();
+        if self.span.until <= newest {
+            return Ok(());
+        }
+        let held: Option<NaiveDate> = connection.query_row(
+            &format!(
+                "SELECT max(report_day) FROM report WHERE report_day <= DATE '{newest}' AND {}",
+                self.of_reports("")
+            ),
+            [],
+            |row| row.get(0),
+        )?;
+        // Where the store holds nothing else, what it holds is what is shown.
+        if let Some(held) = held {
+            self.span.until = if self.until.is_some() { newest } else { held };
+        }
+        Ok(())
+    }
+
+    /// Returns the SQL of the published policies within the scope: the macro `policy_on`, for a FROM.
+    pub(super) fn policies(&self) -> String {
+        let mut parts = vec![format!("DATE '{}'", self.as_of)];
+        parts.extend(self.since.map(|day| format!("since := DATE '{day}'")));
+        parts.extend(self.until.into_iter().chain(self.cut).min().map(|day| format!("until := DATE '{day}'")));
+        parts.extend(self.domains.as_ref().map(|numbers| format!("domains := [{}]", joined(numbers))));
+        format!("policy_on({})", parts.join(", "))
     }
 
     // Days and numbers only ever come from parsed values, so that they may stand in the text of a statement.
@@ -311,11 +366,15 @@ impl Scope {
             parts.push(format!("({alias}report_day IS NULL OR {alias}report_day <= DATE '{cut}')"));
         }
         if let Some(domains) = &self.domains {
-            let numbers: Vec<String> = domains.iter().map(u32::to_string).collect();
-            parts.push(format!("{alias}{domain_column} IN ({})", numbers.join(", ")));
+            parts.push(format!("{alias}{domain_column} IN ({})", joined(domains)));
         }
         if parts.is_empty() { "true".to_owned() } else { parts.join(" AND ") }
     }
+}
+
+fn joined(numbers: &[u32]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    numbers.join(", ")
 }
 
 /// Finds the numbers of the policy domains that match the names and patterns.

@@ -9,7 +9,7 @@ use duckdb::Connection;
 use super::QueryError;
 use super::quote::{quoted, quoted_name};
 use crate::config::Tenant;
-use crate::store::VIEWS;
+use crate::store::lay_views_over;
 
 /// The relations that hold a tenant's rows only, once a connection is narrowed.
 pub const NARROWED: &[&str] = &[
@@ -82,14 +82,12 @@ pub fn narrow(connection: &Connection, tenant: &Tenant, others: &[&Tenant]) -> R
         ("delivery_unknown", "false".to_owned()),
     ];
     for (name, rows) in views {
-        connection.execute_batch(&format!("CREATE TEMP VIEW {name} AS SELECT * FROM {store}.{name} WHERE {rows}"))?;
+        connection.execute_batch(&format!(
+            "CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {store}.{name} WHERE {rows}"
+        ))?;
     }
     // The store's own views are bound to its tables; the same text, bound here, reads the narrowed ones.
-    for statement in
-        VIEWS.split(";\n").filter_map(|text| text.find("CREATE OR REPLACE VIEW ").and_then(|at| text.get(at..)))
-    {
-        connection.execute_batch(&statement.replacen("CREATE OR REPLACE VIEW", "CREATE TEMP VIEW", 1))?;
-    }
+    lay_views_over(connection)?;
     Ok(())
 }
 

@@ -16,11 +16,24 @@ const MIGRATIONS: &[(&str, &str)] = &[
 ];
 
 /// The views, re-created when this text changes.
-pub(crate) const VIEWS: &str = concat!(
+const VIEWS: &str = concat!(
     include_str!("../../schemas/store/views.sql"),
     "\n",
     include_str!("../../schemas/store/views_delivery.sql")
 );
+
+/// Makes the views and macros of this version on a connection that cannot write them, where they hide the store's until it is
+/// closed. Bound anew, they read what other temporary views hide.
+///
+/// # Errors
+/// The engine cannot make them.
+pub(crate) fn lay_views_over(connection: &Connection) -> duckdb::Result<()> {
+    const MAKE: &str = "CREATE OR REPLACE ";
+    for statement in VIEWS.split(";\n").filter_map(|text| text.find(MAKE).and_then(|at| text.get(at..))) {
+        connection.execute_batch(&statement.replacen(MAKE, "CREATE OR REPLACE TEMP ", 1))?;
+    }
+    Ok(())
+}
 
 /// The table that says which migrations a store has been through.
 const MIGRATION_TABLE: &str = "
@@ -43,6 +56,10 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreErr
         Err(_) => return Err(foreign(path)),
     };
     match found.cmp(&known()) {
+        // Another version wrote it last: this one's questions need its own views.
+        std::cmp::Ordering::Equal if fingerprint(connection).as_deref() != Some(views_hash().as_str()) => {
+            lay_views_over(connection).map_err(StoreError::query("making the views"))
+        }
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(StoreError::Newer { path: path.to_owned(), found, known: known() }),
         std::cmp::Ordering::Less => Err(StoreError::Older { path: path.to_owned(), found, known: known() }),
@@ -59,7 +76,7 @@ pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreE
     if found > known() {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: known() });
     }
-    let views = blake3::hash(VIEWS.as_bytes()).to_hex().to_string();
+    let views = views_hash();
     if found == known() && fingerprint(connection).as_deref() == Some(views.as_str()) {
         return Ok(());
     }
@@ -97,6 +114,11 @@ fn version(connection: &Connection) -> duckdb::Result<u32> {
 
 fn fingerprint(connection: &Connection) -> Option<String> {
     connection.query_row("SELECT \"value\" FROM setting WHERE name = 'views'", [], |row| row.get(0)).ok()
+}
+
+/// Names the text of the views.
+fn views_hash() -> String {
+    blake3::hash(VIEWS.as_bytes()).to_hex().to_string()
 }
 
 fn foreign(path: &Path) -> StoreError {

@@ -26,7 +26,7 @@ pub use columns::{Columns, hash_key, ip_sort};
 pub use error::StoreError;
 pub(crate) use known::origin_of;
 pub use mailbox::{MailboxMemory, PollEnd, record_polls};
-pub(crate) use migrate::VIEWS;
+pub(crate) use migrate::lay_views_over;
 pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use run::Run;

@@ -7,6 +7,7 @@ mod plant;
 mod rates;
 mod sample;
 mod simulate;
+mod trend;
 
 #[path = "../story/mod.rs"]
 mod story;

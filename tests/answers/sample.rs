@@ -60,4 +60,6 @@ fn gaps_of_the_story() {
     let severities: Vec<&str> = rows.iter().map(|row| row["severity"].as_str().unwrap()).collect();
     let rank = |word: &&str| ["high", "warn", "notice"].iter().position(|w| w == word);
     assert!(severities.is_sorted_by_key(rank), "worst first: {severities:?}");
+    plant.agrees(&["--as-of", story::AS_OF]);
+    plant.agrees(&["--as-of", story::AS_OF, "--since", "2026-10-12", "--until", "2026-10-25"]);
 }

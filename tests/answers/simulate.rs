@@ -178,6 +178,62 @@ fn ready_or_not_names_who_would_be_hit() {
     assert!(burst["domains"][0]["because"].to_string().contains("18 messages of spoofing would be stopped"), "{burst}");
 }
 
+/// What is asked about is short; what is known of a sender is not.
+#[test]
+fn a_short_period_makes_no_sender_a_stray() {
+    let mut plant = Plant::new();
+    plant.config(CONFIG);
+    for day in 1..=42 {
+        let mut records = vec![aligned(DOMAIN, "192.0.2.1", 100)];
+        // Five days of each week.
+        if day % 7 < 5 {
+            records.push(foreign(DOMAIN, "198.51.100.9", 5, "crm.example"));
+        }
+        plant.report("Alpha", DOMAIN, &days_before(day), "<p>none</p>", &records);
+    }
+    plant.import();
+    let since = days_before(7);
+    for args in [&["--p", "reject"][..], &["--p", "reject", "--since", &since]] {
+        let answer = simulate(&plant, args);
+        assert_eq!(answer["ready"], false, "{answer:#}");
+        assert_eq!(answer["rows"][0]["class"], "misaligned-service", "{answer:#}");
+    }
+    // Days 1 to 4 and 7 of that week.
+    let week = simulate(&plant, &["--p", "reject", "--since", &since]);
+    let because = week["domains"][0]["because"][0].as_str().unwrap();
+    assert_eq!(because, "crm.example (unknown, misaligned-service) would have 25 newly rejected of 25 messages");
+    assert_eq!(week["domains"][0]["messages"], 7 * 100 + 25);
+}
+
+/// Whoever came on the only day may come every day.
+#[test]
+fn too_few_days_make_nobody_ready() {
+    let held = |days: u64| {
+        let mut plant = Plant::new();
+        plant.config(CONFIG);
+        for day in 1..=days {
+            plant.report("Alpha", DOMAIN, &days_before(day), "<p>none</p>", &[aligned(DOMAIN, "192.0.2.1", 990)]);
+        }
+        plant.report("Beta", DOMAIN, &days_before(1), "<p>none</p>", &[failing("198.51.100.1", 10, "none", None)]);
+        plant.import();
+        let status = plant.run(&["simulate", "--as-of", AS_OF, "--p", "reject", "--check"]).status.code();
+        (status, simulate(&plant, &["--p", "reject"])["domains"][0]["because"][0].as_str().unwrap().to_owned())
+    };
+    let (status, because) = held(1);
+    assert_eq!(status, Some(3));
+    assert_eq!(
+        because,
+        "too few days: 10 messages of 1 sender would be hit, and reports of 1 day do not tell whether it comes back; 7 do"
+    );
+    assert_eq!((held(6).0, held(7).0), (Some(3), Some(0)));
+    // Nothing would be hit, so nothing hangs on the days.
+    let mut plant = Plant::new();
+    plant.config(CONFIG);
+    plant.report("Alpha", DOMAIN, &days_before(1), "<p>none</p>", &[aligned(DOMAIN, "192.0.2.1", 990)]);
+    plant.import();
+    assert_eq!(simulate(&plant, &["--p", "reject"])["ready"], true);
+}
+
 #[test]
 fn the_story_is_not_ready_and_says_for_whom() {
     let mut plant = Plant::new();
@@ -191,6 +247,9 @@ fn the_story_is_not_ready_and_says_for_whom() {
     // sp=none stays: neither the invoicing host nor the burst as `secure` is touched. Forwarders and lists are let through.
     let rejected = streams::CRM + streams::TRIAL + streams::SCANNER_FAILED + streams::BURST;
     assert_eq!(touched(&answer), (0, rejected, streams::FORWARD_BROKEN + streams::LIST));
+    // Three days of reports, of six weeks: what came on these days came and went.
+    let parked = plant.json(&["simulate", "--as-of", story::AS_OF, "--domain", "northwind-parked.example"]);
+    assert_eq!(parked["ready"], true, "{parked:#}");
     let domain = &answer["domains"][0];
     assert_eq!(domain["published"], "p=quarantine; sp=none");
     assert_eq!(domain["messages"], story::NORTHWIND.messages);
@@ -218,6 +277,13 @@ fn the_story_is_not_ready_and_says_for_whom() {
     assert_eq!(week(3), ("2026-10-12", crm + 4 + streams::SCANNER_FAILED));
     assert_eq!(week(4), ("2026-10-19", crm + 4 + 35 + 10));
     assert_eq!(week(5), ("2026-10-26", crm + 35));
+    // The CRM in the last week: 12 and 8 on five days, 9 on the Wednesday, 3 of Mail Shield.
+    let week = ask(&["--p", "reject", "--since", "2026-10-26"]);
+    let because = week["domains"][0]["because"][0].as_str().unwrap();
+    assert_eq!(
+        because,
+        "crm-suite.example (unknown, misaligned-service) would have 112 newly rejected of 112 messages"
+    );
     for line in plant.text(&["simulate", "--as-of", story::AS_OF]).lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }

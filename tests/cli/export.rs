@@ -82,6 +82,20 @@ fn nested_values_and_large_numbers_can_be_read() {
     }
 }
 
+/// What has no report days cannot be cut off at one, and is not taken for the whole either.
+#[test]
+fn what_cannot_be_narrowed_is_refused() {
+    let world = World::new();
+    world.import(&samples().join("rua"));
+    for flags in [["--as-of", "2026-10-01"], ["--as-of", "2030-01-01"], ["--since", "2026-10-01"], ["--domain", "*"]] {
+        let output = world.run(&[&["export", "l.csv", "--from", "ledger"][..], &flags].concat());
+        assert_eq!(output.status.code(), Some(1), "{flags:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("leave out"), "{output:?}");
+        assert!(!world.path("l.csv").exists());
+    }
+    world.text(&["export", "l.csv", "--from", "ledger"]);
+}
+
 /// `--force` replaces what an export made, and nothing else: whatever the path looks like, no file of somebody else goes.
 #[test]
 fn force_replaces_only_what_an_export_made() {

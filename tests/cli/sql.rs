@@ -139,6 +139,20 @@ fn every_table_view_and_column_has_a_comment() {
     }
 }
 
+/// A store that another version wrote last is asked by this version's views, though nobody may write it now.
+#[test]
+fn views_of_another_version_are_not_asked() {
+    let world = world();
+    let expected = world.json(&["gaps"]);
+    let store = duckdb::Connection::open(world.db()).unwrap();
+    let old = "DROP MACRO TABLE policy_on; CREATE OR REPLACE VIEW policy_latest AS SELECT 1 AS other;
+        UPDATE setting SET \"value\" = 'another' WHERE name = 'views'";
+    store.execute_batch(old).unwrap();
+    drop(store);
+    assert_eq!(world.json(&["gaps"]), expected);
+    assert!(world.number("SELECT count(p) FROM policy_latest") > 0);
+}
+
 #[test]
 fn a_wrong_statement_is_told_and_is_status_one() {
     let world = world();

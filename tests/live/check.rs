@@ -146,7 +146,8 @@ fn defects_are_named_with_their_gap() {
         (DOMAIN, "DKIM key s5", "defect high G10"),
         (DOMAIN, "MX", "defect warn -"),
         (DOMAIN, "dbl.example", "defect high -"),
-        ("192.0.2.1", "SPF of north.example", "could-not-check - -"),
+        // RFC 7208 section 5.2: the include of nothing is a permerror before ?all is reached.
+        ("192.0.2.1", "SPF of north.example", "defect warn -"),
         ("192.0.2.1", "reverse DNS", "defect high -"),
         ("192.0.2.1", "HELO wrong.example", "defect warn -"),
         ("192.0.2.1", "bl.example", "defect high -"),
@@ -254,6 +255,62 @@ fn without_a_store_and_without_a_network() {
     assert!(plant.text(&["--format", "markdown", "check", DOMAIN]).contains("| could not check | DMARC record |"));
     let output = plant.run(&["check", "not a domain"]);
     assert_eq!(output.status.code(), Some(2));
+    for address in ["192.0.2.1", "2001:db8::1"] {
+        let output = plant.run(&["check", address]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("is an address") && told.contains(&format!("--ip {address}")), "{told}");
+    }
+}
+
+/// Two records are one fault, and nothing is said of what neither of them says for sure.
+#[test]
+fn a_record_that_nobody_can_read_has_no_verdicts() {
+    let two = healthy() + "north.example TXT v=spf1 +all\n";
+    let typo = healthy().replace("v=spf1 ip4:192.0.2.0/28", "v=spf1 ipv4:192.0.2.0/28");
+    for (zone, text) in [(two, "permerror: 2 records: "), (typo, "permerror: north.example: `ipv4:192.0.2.0/28`")] {
+        let server = NameServer::start(&zone);
+        let answer = plant(&server, &[ours()]).json(&["check", DOMAIN]);
+        let record = finding(&answer, DOMAIN, "SPF record");
+        assert!(record["found"].as_str().unwrap().starts_with(text), "{record}");
+        assert!(!record["found"].as_str().unwrap().ends_with([';', ' ']), "{record}");
+        assert_eq!(state(&answer, "192.0.2.1", "SPF of north.example"), "defect warn -");
+        let of_spf: Vec<_> =
+            answer["findings"].as_array().unwrap().iter().map(|row| row["check"].as_str().unwrap()).collect();
+        assert!(!of_spf.contains(&"SPF lookups") && !of_spf.contains(&"SPF all"), "{of_spf:?}");
+    }
+}
+
+#[test]
+fn terms_after_all_are_a_defect_of_their_own() {
+    let zone = healthy().replace("192.0.2.0/28 -all", "192.0.2.0/28 -all include:esp.example");
+    let server = NameServer::start(&zone);
+    let answer = plant(&server, &[ours()]).json(&["check", DOMAIN]);
+    assert_eq!(state(&answer, DOMAIN, "SPF record"), "ok - -");
+    assert_eq!(state(&answer, DOMAIN, "SPF all"), "defect warn -");
+    let found = finding(&answer, DOMAIN, "SPF all")["found"].as_str().unwrap().to_owned();
+    assert_eq!(found, "receivers ignore what stands after `all`: include:esp.example");
+}
+
+/// CSV keeps text as it is, unless a spreadsheet would run it.
+#[test]
+fn csv_guards_what_is_dangerous_alone() {
+    let server = NameServer::start(&healthy());
+    let plant = plant(&server, &[ours()]);
+    let csv = plant.text(&["--format", "csv", "check", DOMAIN]);
+    assert!(csv.contains(",-all: everything else fails,") && !csv.contains(",'"), "{csv}");
+    let mut plant = Plant::new();
+    let day = "2026-06-01";
+    for reporter in ["=HYPERLINK(A1)", "@SUM(A1)", "+cmd|'/c calc'!A1", "-harmless", "=plain"] {
+        plant.report(reporter, DOMAIN, day, STRICT, &[ours()]);
+    }
+    let csv = plant.import().text(&["--format", "csv", "rates", "--by", "reporter"]);
+    for (field, times) in
+        [("'=HYPERLINK(A1)", 1), ("'@SUM(A1)", 1), ("'+cmd|'/c calc'!A1", 1), ("'-harmless", 0), ("'=plain", 0)]
+    {
+        assert_eq!(csv.matches(field).count(), times, "{field} in {csv}");
+    }
+    assert!(csv.contains("\n-harmless,") && csv.contains("\n=plain,"), "{csv}");
 }
 
 #[test]

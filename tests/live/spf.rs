@@ -30,6 +30,12 @@ notspf.example TXT v=spf10 -all
 eleven.example TXT v=spf1 include:five.example include:five.example -all
 five.example TXT v=spf1 a:web.a.example a:web.a.example a:web.a.example a:web.a.example ?all
 ten.example TXT v=spf1 include:five.example include:five.example ~all
+late.example TXT v=spf1 ip4:192.0.2.10 -all a:web.a.example include:five.example include:five.example include:five.example
+guard.example TXT v=spf1 -exists:%{i}.bl.example ip4:192.0.2.10 -all
+deep.example TXT v=spf1 include:five.example include:five.example a:web.a.example ip4:192.0.2.10 -all
+early.example TXT v=spf1 ip4:192.0.2.10 include:five.example include:five.example a:web.a.example -all
+mixed.example TXT v=spf1 include:two.example ip4:192.0.2.10 -all
+onward.example TXT v=spf1 redirect=nothing.example
 ";
 
 fn tree(server: &NameServer, domain: &str) -> SpfTree {
@@ -78,6 +84,38 @@ fn faults_and_limits() {
     assert_eq!(tree(&over, "eleven.example").faults, ["11 lookups, 10 are allowed"]);
     assert!(matches!(server.ask(async |dns| spf(dns, "notspf.example").await), Looked::Absent(_)));
     assert!(matches!(server.ask(async |dns| spf(dns, "broken.example").await), Looked::Unchecked(_)));
+}
+
+/// RFC 7208 section 5.1: mechanisms after `all` are ignored. Sixteen lookups stand there, none is made.
+#[test]
+fn what_stands_after_all_costs_nothing() {
+    let server = NameServer::start(ZONE);
+    let late = tree(&server, "late.example");
+    assert_eq!((late.lookups, late.all, late.faults.len()), (0, Some("fail"), 0));
+    assert_eq!(late.ignored().len(), 4);
+    assert_eq!(late.of("203.0.113.7".parse().unwrap()), SpfResult::Fail, "web.a.example is named too late");
+    assert!(!server.asked().iter().any(|question| question.contains("five.example")));
+    assert_eq!(tree(&server, "a.example").ignored(), Vec::<&str>::new());
+}
+
+/// A receiver takes the terms in order (section 4.6.2), and ends at the first match, fault or limit.
+#[test]
+fn an_address_has_the_verdict_of_the_first_term_that_decides() {
+    let server = NameServer::start(ZONE);
+    let of = |domain: &str, ip: &str| tree(&server, domain).of(ip.parse().unwrap());
+    // The blocklist may fail what the next term names; what it does not name fails either way.
+    assert_eq!(of("guard.example", "192.0.2.10"), SpfResult::Open);
+    assert_eq!(of("guard.example", "192.0.2.11"), SpfResult::Fail);
+    // Ten lookups for the two includes, the eleventh before the address; or the address before all of them.
+    assert_eq!(of("deep.example", "192.0.2.10"), SpfResult::PermError);
+    assert_eq!(of("deep.example", "203.0.113.7"), SpfResult::Pass, "named by the first lookup but one");
+    assert_eq!(of("early.example", "192.0.2.10"), SpfResult::Pass);
+    assert_eq!(of("early.example", "192.0.2.11"), SpfResult::PermError);
+    // Sections 4.5, 4.6, 4.6.4, 5.2 and 6.1.
+    for domain in ["two.example", "typo.example", "gone.example", "loop.example", "mixed.example", "onward.example"] {
+        assert_eq!(of(domain, "192.0.2.10"), SpfResult::PermError, "{domain}");
+    }
+    assert_eq!(of("void.example", "192.0.2.10"), SpfResult::PermError, "three lookups without an answer");
 }
 
 #[test]

@@ -1,1 +1,1 @@
-SELECT policy_domain, p, reporters, end_at FROM policy_latest WHERE p = 'none';
+SELECT policy_domain, p, reporters, end_at FROM {policies} WHERE p = 'none';

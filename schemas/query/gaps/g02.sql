@@ -1,1 +1,1 @@
-SELECT policy_domain, p, sp FROM policy_latest WHERE policy_rank(sp) < policy_rank(p);
+SELECT policy_domain, p, sp FROM {policies} WHERE policy_rank(sp) < policy_rank(p);

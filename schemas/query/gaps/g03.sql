@@ -1,1 +1,1 @@
-SELECT policy_domain, sp, np FROM policy_latest WHERE policy_rank(np) < policy_rank(sp);
+SELECT policy_domain, sp, np FROM {policies} WHERE policy_rank(np) < policy_rank(sp);

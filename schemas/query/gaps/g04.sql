@@ -1,1 +1,1 @@
-SELECT policy_domain, p, pct FROM policy_latest WHERE pct < 100 AND p <> 'none';
+SELECT policy_domain, p, pct, pct_reporters FROM {policies} WHERE pct < 100 AND p <> 'none';

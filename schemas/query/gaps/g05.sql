@@ -1,1 +1,1 @@
-SELECT policy_domain, p, sp, np FROM policy_latest WHERE testing AND (p <> 'none' OR sp <> 'none' OR np <> 'none');
+SELECT policy_domain, p, sp, np, testing_reporters FROM {policies} WHERE testing AND (p <> 'none' OR sp <> 'none' OR np <> 'none');

@@ -1,2 +1,3 @@
-SELECT policy_domain, p, sp FROM policy_latest WHERE p <> 'reject' OR sp <> 'reject';
--- of these, the domains that the config marks with sends = false
+SELECT policy_domain, p, sp FROM {policies}
+-- The domains that the config marks with sends = false.
+WHERE list_contains({parked}, policy_domain) AND (p IS DISTINCT FROM 'reject' OR sp IS DISTINCT FROM 'reject');

@@ -2,6 +2,8 @@
 
 mod parse;
 mod tree;
+mod verdict;
 
 pub use parse::{Directive, Mechanism, Qualifier, SpfRecord};
-pub use tree::{SpfNode, SpfResult, SpfTerm, SpfTree, spf};
+pub use tree::{SpfNode, SpfTerm, SpfTree, spf};
+pub use verdict::SpfResult;

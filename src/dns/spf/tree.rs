@@ -12,9 +12,9 @@ use super::parse::{Directive, Mechanism, Qualifier, SpfRecord};
 use crate::dns::{Absence, Looked, Resolver};
 
 /// Terms that cause lookups (RFC 7208 section 4.6.4); more is a permerror.
-const LOOKUPS: u32 = 10;
+pub(super) const LOOKUPS: u32 = 10;
 /// Lookups without an answer (same section); more is a permerror at many receivers.
-const VOID: u32 = 2;
+pub(super) const VOID: u32 = 2;
 /// Hosts of one `mx` term (same section).
 const HOSTS: usize = 10;
 /// Where following stops: a tree that costs this much is beyond every limit, and strangers wrote it.
@@ -46,6 +46,10 @@ pub struct SpfNode {
     pub record: Option<String>,
     /// Its mechanisms, then its redirect.
     pub terms: Vec<SpfTerm>,
+    /// No receiver can read it: a term that is none, or several records where one may stand.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) broken: bool,
 }
 
 /// One term of a record.
@@ -63,35 +67,30 @@ pub struct SpfTerm {
     pub note: Option<String>,
     #[serde(skip)]
     #[schemars(skip)]
-    kind: Kind,
+    pub(super) kind: Kind,
+    /// Counts as a lookup itself.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) asks: bool,
+    /// That lookup has no answer.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) void: bool,
 }
 
 /// How a term takes part in the verdict on an address.
 #[derive(Clone, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Networks(Qualifier, Vec<IpNet>),
     Include(Qualifier),
     Redirect,
     All(Qualifier),
-    /// Depends on the mail, or could not be checked.
-    Open,
-}
-
-/// What a record says of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpfResult {
-    /// It may send.
-    Pass,
-    /// It may not.
-    Fail,
-    /// It may not, mildly.
-    SoftFail,
-    /// Nothing is said.
-    Neutral,
-    /// There is no record.
-    None,
-    /// Depends on the mail, or a part could not be checked.
-    Open,
+    /// Depends on the mail, or could not be checked; without a qualifier it could come to any result.
+    Open(Option<Qualifier>),
+    /// Whoever comes to it answers permerror.
+    Broken,
+    /// Stands after `all`.
+    Ignored,
 }
 
 impl Qualifier {
@@ -104,35 +103,21 @@ impl Qualifier {
             Self::Neutral => "neutral",
         }
     }
-
-    const fn result(self) -> SpfResult {
-        match self {
-            Self::Pass => SpfResult::Pass,
-            Self::Fail => SpfResult::Fail,
-            Self::SoftFail => SpfResult::SoftFail,
-            Self::Neutral => SpfResult::Neutral,
-        }
-    }
-}
-
-impl SpfResult {
-    /// Returns its word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::SoftFail => "softfail",
-            Self::Neutral => "neutral",
-            Self::None => "none",
-            Self::Open => "could not check",
-        }
-    }
 }
 
 impl SpfTerm {
     /// A term of which nothing is known yet.
-    fn open(text: &str) -> Self {
-        Self { term: text.to_owned(), lookups: 0, networks: Vec::new(), record: None, note: None, kind: Kind::Open }
+    fn open(text: &str, qualifier: Option<Qualifier>) -> Self {
+        Self {
+            term: text.to_owned(),
+            lookups: 0,
+            networks: Vec::new(),
+            record: None,
+            note: None,
+            kind: Kind::Open(qualifier),
+            asks: false,
+            void: false,
+        }
     }
 }
 
@@ -142,44 +127,16 @@ impl SpfTree {
         over_limits(self.lookups, self.void_lookups)
     }
 
-    /// Returns what the record says of an address, whatever the limits say of the record.
-    pub fn of(&self, ip: IpAddr) -> SpfResult {
-        verdict(&self.root, ip)
+    /// Returns whether no receiver can read the record of the domain itself.
+    pub const fn is_broken(&self) -> bool {
+        self.root.broken
     }
-}
 
-fn verdict(node: &SpfNode, ip: IpAddr) -> SpfResult {
-    if node.record.is_none() {
-        return SpfResult::None;
+    /// Returns the terms of the domain's own record that stand after `all`, which receivers ignore.
+    pub fn ignored(&self) -> Vec<&str> {
+        let after = self.root.terms.iter().filter(|term| matches!(term.kind, Kind::Ignored));
+        after.map(|term| term.term.as_str()).collect()
     }
-    let mut open = false;
-    for term in &node.terms {
-        let result = match &term.kind {
-            Kind::Networks(qualifier, networks) => {
-                if !networks.iter().any(|network| network.contains(&ip)) {
-                    continue;
-                }
-                qualifier.result()
-            }
-            Kind::Include(qualifier) => match term.record.as_ref().map(|below| verdict(below, ip)) {
-                Some(SpfResult::Pass) => qualifier.result(),
-                Some(SpfResult::Open) | None => {
-                    open = true;
-                    continue;
-                }
-                Some(_) => continue,
-            },
-            Kind::Redirect => term.record.as_ref().map_or(SpfResult::Open, |below| verdict(below, ip)),
-            Kind::All(qualifier) => qualifier.result(),
-            Kind::Open => {
-                open = true;
-                continue;
-            }
-        };
-        // Whatever stayed open before it may have matched first: only a pass is not weakened by that.
-        return if open && result != SpfResult::Pass { SpfResult::Open } else { result };
-    }
-    if open { SpfResult::Open } else { SpfResult::Neutral }
 }
 
 /// Looks up the SPF record of a domain and follows it. `Found` also where its tree has faults.
@@ -193,7 +150,7 @@ pub async fn spf(resolver: &Resolver, domain: &str) -> Looked<SpfTree> {
                 all: None,
                 faults: vec![format!("{} records: {}", several.len(), several.join(" | "))],
                 unchecked: Vec::new(),
-                root: SpfNode { domain: domain.to_owned(), ..SpfNode::default() },
+                root: SpfNode { domain: domain.to_owned(), broken: true, ..SpfNode::default() },
             });
         }
         Err(none) => return none,
@@ -247,25 +204,35 @@ impl<'a> Walk<'a> {
         'a: 'f,
     {
         Box::pin(async move {
-            let mut node = SpfNode { domain: domain.clone(), record: Some(text.clone()), terms: Vec::new() };
+            let mut node = SpfNode { domain: domain.clone(), record: Some(text.clone()), ..SpfNode::default() };
             let record = match SpfRecord::read(&text) {
                 Ok(record) => record,
                 Err(fault) => {
                     self.faults.push(format!("{domain}: {fault}"));
+                    node.broken = true;
                     return (node, None);
                 }
             };
             self.path.push(domain.clone());
-            for directive in &record.directives {
+            // Section 5.1: what stands after `all` is never looked at, so that it costs nothing.
+            let end = record.directives.iter().position(|one| one.mechanism == Mechanism::All).map(|at| at + 1);
+            let (before_all, after) = record.directives.split_at(end.unwrap_or(record.directives.len()));
+            for directive in before_all {
                 let before = self.lookups;
                 let mut term = self.term(&domain, directive).await;
                 term.lookups = self.lookups - before;
                 node.terms.push(term);
             }
+            node.terms.extend(after.iter().map(|directive| SpfTerm {
+                kind: Kind::Ignored,
+                note: Some("stands after `all`: receivers ignore it (RFC 7208 section 5.1)".to_owned()),
+                ..SpfTerm::open(&directive.text, None)
+            }));
             let mut all = record.all();
             if let (None, Some(target)) = (all, &record.redirect) {
                 let before = self.lookups;
-                let (mut term, below) = self.below(&format!("redirect={target}"), target, Kind::Redirect).await;
+                let term = SpfTerm::open(&format!("redirect={target}"), None);
+                let (mut term, below) = self.below(term, target, Kind::Redirect).await;
                 term.lookups = self.lookups - before;
                 all = below;
                 node.terms.push(term);
@@ -277,7 +244,7 @@ impl<'a> Walk<'a> {
 
     async fn term(&mut self, domain: &str, directive: &Directive) -> SpfTerm {
         let qualifier = directive.qualifier;
-        let mut term = SpfTerm::open(&directive.text);
+        let mut term = SpfTerm::open(&directive.text, Some(qualifier));
         match &directive.mechanism {
             Mechanism::All => term.kind = Kind::All(qualifier),
             Mechanism::Network(network) => {
@@ -285,7 +252,7 @@ impl<'a> Walk<'a> {
                 term.kind = Kind::Networks(qualifier, vec![*network]);
             }
             Mechanism::Include(target) => {
-                return self.below(&directive.text, target, Kind::Include(qualifier)).await.0;
+                return self.below(term, target, Kind::Include(qualifier)).await.0;
             }
             Mechanism::A(host, v4, v6) => {
                 let host = host.as_deref().unwrap_or(domain);
@@ -297,8 +264,12 @@ impl<'a> Walk<'a> {
             Mechanism::Mx(host, v4, v6) => {
                 let host = host.as_deref().unwrap_or(domain);
                 if self.costs(host, &mut term) {
-                    let addresses = self.exchangers(host, &mut term).await;
+                    let (addresses, hosts) = self.exchangers(host).await;
                     self.named(addresses, host, (*v4, *v6), qualifier, &mut term);
+                    if hosts > HOSTS {
+                        self.faults.push(format!("`{}` has {hosts} hosts, {HOSTS} are allowed", term.term));
+                        term.kind = Kind::Broken;
+                    }
                 }
             }
             Mechanism::Ptr(host) => {
@@ -311,7 +282,7 @@ impl<'a> Walk<'a> {
                     match self.resolver.v4(host).await {
                         Looked::Found(_) => term.kind = Kind::All(qualifier),
                         Looked::Absent(_) => {
-                            self.void += 1;
+                            self.has_no_answer(&mut term);
                             term.kind = Kind::Networks(qualifier, Vec::new());
                         }
                         Looked::Unchecked(why) => self.unchecked.push(format!("{host}: {why}")),
@@ -325,6 +296,7 @@ impl<'a> Walk<'a> {
     /// Counts a lookup; false where there is nothing to ask: a macro, or a tree without end.
     fn costs(&mut self, host: &str, term: &mut SpfTerm) -> bool {
         self.lookups += 1;
+        term.asks = true;
         if host.contains('%') {
             term.note = Some("a macro: depends on the mail".to_owned());
             return false;
@@ -334,6 +306,11 @@ impl<'a> Walk<'a> {
             return false;
         }
         true
+    }
+
+    fn has_no_answer(&mut self, term: &mut SpfTerm) {
+        self.void += 1;
+        term.void = true;
     }
 
     /// Takes addresses as networks of a term.
@@ -348,7 +325,7 @@ impl<'a> Walk<'a> {
         let addresses = match addresses {
             Looked::Found(addresses) => addresses,
             Looked::Absent(absence) => {
-                self.void += 1;
+                self.has_no_answer(term);
                 term.note = Some(format!("{host}: {}", absence.words()));
                 Vec::new()
             }
@@ -364,14 +341,12 @@ impl<'a> Walk<'a> {
         term.kind = Kind::Networks(qualifier, networks);
     }
 
-    async fn exchangers(&mut self, host: &str, term: &mut SpfTerm) -> Looked<Vec<IpAddr>> {
+    /// The addresses of mail exchangers, and how many hosts those are.
+    async fn exchangers(&self, host: &str) -> (Looked<Vec<IpAddr>>, usize) {
         let hosts = match self.resolver.mx(host).await.or_none() {
             Ok(hosts) => hosts,
-            Err(none) => return none,
+            Err(none) => return (none, 0),
         };
-        if hosts.len() > HOSTS {
-            self.faults.push(format!("`{}` has {} hosts, {HOSTS} are allowed", term.term, hosts.len()));
-        }
         let asked = hosts.iter().take(HOSTS).filter(|(_, name)| !name.is_empty());
         let answers = futures::future::join_all(asked.map(|(_, name)| self.resolver.addresses(name))).await;
         let mut addresses = Vec::new();
@@ -379,15 +354,15 @@ impl<'a> Walk<'a> {
             match answer {
                 Looked::Found(some) => addresses.extend(some),
                 Looked::Absent(_) => {}
-                Looked::Unchecked(why) => return Looked::Unchecked(why),
+                Looked::Unchecked(why) => return (Looked::Unchecked(why), hosts.len()),
             }
         }
-        if addresses.is_empty() { Looked::Absent(Absence::NoData) } else { Looked::Found(addresses) }
+        let found = if addresses.is_empty() { Looked::Absent(Absence::NoData) } else { Looked::Found(addresses) };
+        (found, hosts.len())
     }
 
     /// Follows an include or redirect.
-    async fn below(&mut self, text: &str, target: &str, kind: Kind) -> (SpfTerm, Option<Qualifier>) {
-        let mut term = SpfTerm::open(text);
+    async fn below(&mut self, mut term: SpfTerm, target: &str, kind: Kind) -> (SpfTerm, Option<Qualifier>) {
         if !self.costs(target, &mut term) {
             return (term, None);
         }
@@ -395,6 +370,7 @@ impl<'a> Walk<'a> {
         if self.path.contains(&target) {
             self.faults.push(format!("{target} includes itself"));
             term.note = Some("a circle".to_owned());
+            term.kind = Kind::Broken;
             return (term, None);
         }
         match record_of(self.resolver, &target).await {
@@ -404,10 +380,14 @@ impl<'a> Walk<'a> {
                 term.record = Some(below);
                 return (term, all);
             }
-            Looked::Found(Err(several)) => self.faults.push(format!("{target} has {} SPF records", several.len())),
+            Looked::Found(Err(several)) => {
+                self.faults.push(format!("{target} has {} SPF records", several.len()));
+                term.kind = Kind::Broken;
+            }
             // RFC 7208 section 5.2: an include of nothing is a permerror.
             Looked::Absent(absence) => {
-                self.void += 1;
+                self.has_no_answer(&mut term);
+                term.kind = Kind::Broken;
                 self.faults.push(format!("{target} has no SPF record: {}", absence.words()));
                 term.note = Some(absence.words().to_owned());
             }

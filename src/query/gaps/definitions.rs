@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::super::Scope;
+use super::super::quote::quoted;
+use super::Expected;
+use crate::parse::domain_name;
 use crate::severity::Severity;
 
 /// A gap: a fact in the data that weakens a reputation case.
@@ -130,11 +133,55 @@ gaps! {
 }
 
 impl Definition {
-    /// Returns the definition with its statement for a day that counts as today.
+    /// Returns the definition with its statement for the scope of a question: its rows are what the gap's findings are made of.
+    /// `no_approval` are the senders that need none, for G21.
     #[must_use]
-    pub fn on(&self, as_of: NaiveDate) -> Self {
-        Self { sql: self.sql.replace("{as_of}", &format!("DATE '{as_of}'")).into(), ..self.clone() }
+    pub fn on(&self, scope: &Scope, expected: Expected<'_>, no_approval: &[String]) -> Self {
+        let named = |sends: bool| {
+            let rules = expected.domains.iter().filter(move |rule| rule.sends == sends);
+            list(rules.map(|rule| domain_name(&rule.name).into_owned()))
+        };
+        // A condition that leaves nothing out is left out.
+        let and = |scope: &Scope| match scope.of_reports("") {
+            all if all == "true" => String::new(),
+            condition => format!(" AND {condition}"),
+        };
+        let within = and(scope);
+        let lines: Vec<&str> =
+            self.sql.lines().filter(|line| line.trim() != "AND {reports}" || !within.is_empty()).collect();
+        let awaited = || {
+            let rules = expected.domains.iter();
+            rules
+                .flat_map(|rule| rule.reporters.iter().map(|name| (domain_name(&rule.name).into_owned(), name.clone())))
+        };
+        // Where a domain is asked for, the store knows it.
+        let unseen = if scope.domains.is_some() { list(std::iter::empty()) } else { named(true) };
+        let sql = lines
+            .join("\n")
+            .replace(" AND {reports}", &within)
+            .replace(" AND {ever}", &and(&scope.ever()))
+            .replace(" AND {of_any_domain}", &and(&scope.ever().of_any_domain()))
+            .replace("{policies}", &scope.policies())
+            .replace("{as_of}", &format!("DATE '{}'", scope.as_of))
+            .replace("{parked}", &named(false))
+            .replace("{expected}", &unseen)
+            .replace("{awaited_domains}", &list(awaited().map(|(domain, _)| domain)))
+            .replace("{awaited_reporters}", &list(awaited().map(|(_, reporter)| reporter)))
+            .replace("{no_approval}", &list(no_approval.iter().cloned()))
+            .replace("{approved_pass_rate}", &expected.gaps.approved_pass_rate.to_string());
+        Self { sql: format!("{sql}\n").into(), ..self.clone() }
     }
+}
+
+/// The statement of a gap whose findings are its very rows.
+pub(super) fn statement(gap: &str, scope: &Scope, expected: Expected<'_>) -> String {
+    definition(gap).map(|one| one.on(scope, expected, &[]).sql.into_owned()).unwrap_or_default()
+}
+
+/// Text as a list of SQL.
+fn list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.map(|item| quoted(&item)).collect();
+    format!("[{}]::VARCHAR[]", items.join(", "))
 }
 
 /// Returns the gap of an id or name, in any case; `g6` is `G06`.

@@ -167,7 +167,7 @@ fn inherited(
     names: &Names,
     policies: &[Policy],
 ) -> Result<Vec<Finding>, QueryError> {
-    let ever = Scope { since: None, until: None, domains: None, ..scope.clone() };
+    let ever = scope.ever().of_any_domain();
     let mut by_domain: BTreeMap<u32, (Tally, BTreeMap<u32, u64>)> = BTreeMap::new();
     let mut statement = connection.prepare(&INHERITED.replace("{ever}", &ever.of_reports("p.")))?;
     let mut rows = statement.query([])?;

@@ -19,6 +19,7 @@ use serde::Serialize;
 use self::names::Names;
 use super::flow::Mail;
 use super::policy::policies;
+use super::senders::Sums;
 use super::{QueryError, Scope, share};
 use crate::config::{DomainRule, GapsConfig};
 use crate::severity::Severity;
@@ -93,6 +94,12 @@ pub fn gaps(connection: &Connection, scope: &Scope, expected: Expected<'_>) -> R
 }
 
 impl Mail<'_> {
+    /// Returns the senders that no gap is about though nobody approved them: own, forwarded and list mail.
+    pub fn no_approval(&self) -> Vec<String> {
+        let needless = |one: &&Sums| one.status != "approved" && !senders::is_unapproved(one);
+        self.senders.iter().filter(needless).map(|one| one.name.clone()).collect()
+    }
+
     /// Finds the gaps, as [`gaps`] does.
     ///
     /// # Errors
@@ -102,10 +109,10 @@ impl Mail<'_> {
         let names = Names::read(connection, senders)?;
         let policies = policies(connection, scope)?;
         let mut found = policy::findings(&policies, expected.domains);
-        found.extend(policy::flapping(connection, scope)?);
+        found.extend(policy::flapping(connection, scope, expected)?);
         found.extend(mail::findings(connection, scope, &names, &policies)?);
         found.extend(results::findings(connection, scope, &names, &policies)?);
-        found.extend(reports::findings(connection, scope, expected.domains)?);
+        found.extend(reports::findings(connection, scope, expected)?);
         found.extend(senders::findings(connection, &names, senders, expected.gaps)?);
         dns::add(connection, scope, &mut found)?;
         let mut rows: Vec<GapRow> = found.into_iter().filter_map(|finding| row(finding, &names)).collect();

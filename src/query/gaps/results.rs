@@ -1,6 +1,6 @@
 //! Gaps in the single DKIM and SPF results of the own domain: G10, G11, G19; and G14, which needs the reporters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::Connection;
 
@@ -47,7 +47,8 @@ WHERE a.d.domain_org = h.domain_org AND a.d.result IN ('permerror', 'temperror')
 
 const SPF_ERROR_REPORTERS: &str = "
 SELECT r.policy_domain, e.spf_domain, e.result, count(DISTINCT lower(p.reporter))::UBIGINT,
-    sum(r.messages)::UBIGINT AS messages, min(r.report_day)::VARCHAR, max(r.report_day)::VARCHAR
+    sum(r.messages)::UBIGINT AS messages, min(r.report_day)::VARCHAR, max(r.report_day)::VARCHAR,
+    min(lower(coalesce(p.reporter, ''))), max(lower(coalesce(p.reporter, '')))
 FROM record r
 JOIN spf_error e ON e.stream = r.stream
 JOIN report p ON p.report_no = r.report_no
@@ -156,17 +157,18 @@ fn spf_errors(connection: &Connection, records: &str, names: &Names) -> Result<V
     if !connection.prepare("SELECT 1 FROM spf_error")?.exists([])? {
         return Ok(Vec::new());
     }
-    let mut by_domain: BTreeMap<u32, (u64, u64, Vec<String>)> = BTreeMap::new();
+    let mut by_domain: BTreeMap<u32, (u64, BTreeSet<String>, Vec<String>)> = BTreeMap::new();
     let mut statement = connection.prepare(&SPF_ERROR_REPORTERS.replace("{records}", records))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(domain) = row.get::<_, Option<u32>>(0)? else { continue };
-        let (sum, most, listed) = by_domain.entry(domain).or_default();
+        let (sum, seen_by, listed) = by_domain.entry(domain).or_default();
         let (name, result, reporters, messages): (String, String, u64, u64) =
             (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
         let (first, last): (String, String) = (row.get(5)?, row.get(6)?);
         *sum += messages;
-        *most = (*most).max(reporters);
+        // The first and the last by name tell one from several.
+        seen_by.extend([row.get(7)?, row.get(8)?]);
         listed.push(format!(
             "{result} for {name} at {reporters} reporter{}, {first} to {last}, {} messages",
             crate::words::plural(reporters),
@@ -174,11 +176,15 @@ fn spf_errors(connection: &Connection, records: &str, names: &Names) -> Result<V
         ));
     }
     let mut found = Vec::new();
-    for (number, (messages, most, listed)) in by_domain {
+    for (number, (messages, seen_by, listed)) in by_domain {
         let Some(domain) = names.domain(Some(number)) else { continue };
-        let whose = if most == 1 { "; one reporter alone, so the fault may be its own" } else { "" };
+        let (severity, whose) = if seen_by.len() == 1 {
+            (Severity::Warn, "; one reporter alone, so the fault may be its own")
+        } else {
+            (Severity::High, "")
+        };
         let text = format!("{}{whose}", some(&listed, 4));
-        found.push(Finding { messages, ..Finding::new("G11", domain, Severity::High, text) });
+        found.push(Finding { messages, ..Finding::new("G11", domain, severity, text) });
     }
     Ok(found)
 }

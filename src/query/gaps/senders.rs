@@ -83,6 +83,6 @@ pub(super) fn findings(
 }
 
 /// Relays carry mail that others sent, and mail that authenticates as the domain is its own: neither needs approval.
-fn is_unapproved(sender: &Sums) -> bool {
+pub(super) fn is_unapproved(sender: &Sums) -> bool {
     !matches!(sender.class, Class::Own | Class::Forwarding | Class::MailingList)
 }

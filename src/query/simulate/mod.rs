@@ -27,6 +27,13 @@ const STREAMS: &str = include_str!("../../../schemas/query/simulate_streams.sql"
 const SIMULATE: &str = include_str!("../../../schemas/query/simulate.sql");
 const WEEKS: &str = include_str!("../../../schemas/query/simulate_weeks.sql");
 
+// A day without a report on a domain is one without mail of it, as far as the store has any reports of that day.
+const DAYS: &str = "
+WITH held AS (SELECT DISTINCT report_day FROM report WHERE {all} AND report_day IS NOT NULL),
+begun AS (SELECT policy_domain_no, min(report_day) AS first_day FROM report WHERE {reports} AND policy_domain_no IS NOT NULL GROUP BY 1)
+SELECT b.policy_domain_no, count(h.report_day)::UBIGINT
+FROM begun b LEFT JOIN held h ON h.report_day >= b.first_day GROUP BY 1";
+
 const TABLES: &str = "
 CREATE OR REPLACE TEMP TABLE sim_policy (policy_domain UINTEGER, p UTINYINT, sp UTINYINT, strict_dkim BOOLEAN, strict_spf BOOLEAN,
     now_strict_dkim BOOLEAN, now_strict_spf BOOLEAN);
@@ -87,9 +94,9 @@ pub struct SimulatedSender {
     pub sender: String,
     /// approved, recognised or unknown.
     pub status: String,
-    /// Its class, as in `senders`.
+    /// Its class, as in `senders` of all that the store holds up to today.
     pub class: Class,
-    /// Whose mail would be hit: own, unclear, relayed, unwanted or stray.
+    /// Whose mail would be hit: own, unclear, relayed, unwanted, stray or too-few-days.
     pub effect: Effect,
     /// Messages.
     pub messages: u64,
@@ -199,8 +206,9 @@ pub fn simulate(
     asked: AskedPolicy,
     tolerance: f64,
 ) -> Result<Simulation, QueryError> {
+    let history = History::of(connection, scope)?;
     flow::flow(connection, scope)?;
-    let senders = sums(connection)?;
+    let senders = history.judge(sums(connection)?);
     let by_key: FxHashMap<i64, &Sums> = senders.iter().map(|one| (one.key, one)).collect();
     connection.execute_batch(STREAMS)?;
     connection.execute_batch(TABLES)?;
@@ -234,7 +242,8 @@ pub fn simulate(
         for (sender, _) in of_domain.iter().filter(|(sender, _)| verdict::is_own(sender)) {
             own.append_row(params![*number, sender.key])?;
         }
-        domain(&mut simulation, both, &of_domain, tolerance);
+        let days = history.days.get(number).copied().unwrap_or(0);
+        domain(&mut simulation, both, &of_domain, days, tolerance);
     }
     own.flush()?;
     drop(own);
@@ -249,6 +258,36 @@ pub fn simulate(
     Ok(simulation)
 }
 
+/// What the store holds up to the day that counts as today, whatever period is asked about.
+struct History {
+    /// Every sender, where the period leaves something out.
+    senders: Option<FxHashMap<i64, Sums>>,
+    /// Report days since the first one of each policy domain.
+    days: FxHashMap<u32, u64>,
+}
+
+impl History {
+    fn of(connection: &Connection, scope: &Scope) -> Result<Self, QueryError> {
+        let ever = Scope { until: Some(scope.newest()), ..scope.ever() };
+        let sql =
+            DAYS.replace("{reports}", &ever.of_reports("")).replace("{all}", &ever.of_any_domain().of_reports(""));
+        let mut statement = connection.prepare(&sql)?;
+        let days = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        if scope.since.is_none() && scope.until.is_none() && scope.span.until <= scope.newest() {
+            return Ok(Self { senders: None, days });
+        }
+        flow::flow(connection, &ever)?;
+        let senders = sums(connection)?.into_iter().map(|one| (one.key, one)).collect();
+        Ok(Self { senders: Some(senders), days })
+    }
+
+    /// Gives the senders of a period what all their mail says of them; one that only wrong dates show keeps its own.
+    fn judge(&self, senders: Vec<Sums>) -> Vec<Sums> {
+        let Some(known) = &self.senders else { return senders };
+        senders.into_iter().map(|one| known.get(&one.key).cloned().unwrap_or(one)).collect()
+    }
+}
+
 /// The hits of each sender, by policy domain.
 fn by_sender(connection: &Connection) -> Result<FxHashMap<u32, Vec<(i64, Hits)>>, QueryError> {
     let mut statement = connection.prepare(SIMULATE)?;
@@ -260,7 +299,7 @@ fn by_sender(connection: &Connection) -> Result<FxHashMap<u32, Vec<(i64, Hits)>>
     Ok(found)
 }
 
-fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)], tolerance: f64) {
+fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)], days: u64, tolerance: f64) {
     let pct = simulation.asked.pct.unwrap_or(100);
     let mut all = Hits::default();
     for (_, hits) in of_domain {
@@ -269,7 +308,7 @@ fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)],
     let mut rows: Vec<SimulatedSender> = of_domain
         .iter()
         .filter(|(_, hits)| hits.any())
-        .map(|(sender, hits)| row(both, sender, hits, (pct, all.messages), tolerance))
+        .map(|(sender, hits)| row(both, (sender, verdict::effect(sender, days)), hits, (pct, all.messages), tolerance))
         .collect();
     rows.sort_by(|a, b| {
         let hit = |row: &SimulatedSender| row.newly_quarantined + row.newly_rejected;
@@ -291,13 +330,18 @@ fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)],
         newly_rejected,
         spared: all.spared,
         ready,
-        because: verdict::because(both, &rows, tolerance),
+        because: verdict::because(both, &rows, days, tolerance),
     });
     simulation.rows.append(&mut rows);
 }
 
-fn row(both: &Both, sender: &Sums, hits: &Hits, (pct, messages): (u8, u64), tolerance: f64) -> SimulatedSender {
-    let effect = verdict::effect(sender);
+fn row(
+    both: &Both,
+    (sender, effect): (&Sums, Effect),
+    hits: &Hits,
+    (pct, messages): (u8, u64),
+    tolerance: f64,
+) -> SimulatedSender {
     let (newly_quarantined, newly_rejected) = hits.newly(pct);
     SimulatedSender {
         domain: both.domain.clone(),

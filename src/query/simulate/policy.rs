@@ -70,7 +70,7 @@ impl Both {
             sp: published.sp.unwrap_or(p),
             strict_dkim: published.strict_dkim,
             strict_spf: published.strict_spf,
-            pct: published.pct.unwrap_or(100),
+            pct: published.pct,
             testing: published.testing,
         };
         let p = asked.p.unwrap_or(now.p);

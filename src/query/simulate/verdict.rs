@@ -23,6 +23,8 @@ pub enum Effect {
     Unwanted,
     /// The reports do not tell, and it came and went.
     Stray,
+    /// The reports do not tell, and there are too few days of them to say whether it comes back.
+    TooFewDays,
 }
 
 impl Effect {
@@ -34,6 +36,7 @@ impl Effect {
             Self::Relayed => "relayed",
             Self::Unwanted => "unwanted",
             Self::Stray => "stray",
+            Self::TooFewDays => "too-few-days",
         }
     }
 }
@@ -47,17 +50,20 @@ const NAMED: usize = 5;
 
 /// Returns whether a sender is approved or likely the domain's own.
 pub(super) fn is_own(sender: &Sums) -> bool {
-    effect(sender) == Effect::Own
+    effect(sender, u64::MAX) == Effect::Own
 }
 
-/// Tells whose mail a sender's is.
-pub(super) fn effect(sender: &Sums) -> Effect {
+/// Tells whose mail a sender's is, on a domain of so many report days. Both are of all that the store holds: a short period
+/// would make every sender come and go.
+pub(super) fn effect(sender: &Sums, days: u64) -> Effect {
     match sender.class {
         _ if sender.status == "approved" => Effect::Own,
         Class::Own | Class::Service | Class::MisalignedService | Class::BrokenOwn => Effect::Own,
         Class::Forwarding | Class::MailingList => Effect::Relayed,
-        Class::Spoofing => Effect::Unwanted,
         Class::Undetermined if sender.shape.span_days >= STEADY_DAYS => Effect::Unclear,
+        // What comes and goes is told by the days on which it did not come.
+        Class::Spoofing | Class::Undetermined if days < STEADY_DAYS.unsigned_abs() => Effect::TooFewDays,
+        Class::Spoofing => Effect::Unwanted,
         Class::Undetermined => Effect::Stray,
     }
 }
@@ -67,16 +73,27 @@ pub(super) fn blocks(effect: Effect, hit: u64, messages: u64, all: u64, toleranc
     match effect {
         Effect::Own => hit as f64 > tolerance * messages as f64,
         Effect::Unclear => hit > 0 && hit as f64 >= UNCLEAR_SHARE * all as f64,
+        Effect::TooFewDays => hit > 0,
         Effect::Relayed | Effect::Unwanted | Effect::Stray => false,
     }
 }
 
-/// Says why a domain is ready or not. The rows are its own, most hit first.
-pub(super) fn because(both: &Both, rows: &[SimulatedSender], tolerance: f64) -> Vec<String> {
-    let mut reasons: Vec<String> = rows.iter().filter(|row| row.blocks).take(NAMED).map(blocking).collect();
-    let more: Vec<u64> = rows.iter().filter(|row| row.blocks).skip(NAMED).map(hit).collect();
+/// Says why a domain, of so many report days, is ready or not. The rows are its own, most hit first.
+pub(super) fn because(both: &Both, rows: &[SimulatedSender], days: u64, tolerance: f64) -> Vec<String> {
+    let told = || rows.iter().filter(|row| row.blocks && row.effect != Effect::TooFewDays);
+    let mut reasons: Vec<String> = told().take(NAMED).map(blocking).collect();
+    let more: Vec<u64> = told().skip(NAMED).map(hit).collect();
     if !more.is_empty() {
         reasons.push(format!("{} more such streams would lose {}", more.len(), messages_of(more.iter().sum())));
+    }
+    let early: Vec<u64> = rows.iter().filter(|row| row.blocks && row.effect == Effect::TooFewDays).map(hit).collect();
+    if !early.is_empty() {
+        reasons.push(format!(
+            "too few days: {} of {} would be hit, and reports of {} do not tell whether it comes back; {STEADY_DAYS} do",
+            messages_of(early.iter().sum()),
+            counted(early.len() as u64, "sender"),
+            counted(days, "day")
+        ));
     }
     if reasons.is_empty() {
         reasons.push(if both.now == both.then {

@@ -1,5 +1,6 @@
 //! Day by day: messages and pass rate of each policy domain, and what changed beyond rhythm and chance.
 
+mod axis;
 mod detect;
 mod series;
 

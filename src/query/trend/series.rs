@@ -1,12 +1,13 @@
 //! The daily series of each policy domain and its senders, with eight weeks of history before the first day asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use duckdb::Connection;
 use rustc_hash::FxHashMap;
 
 use super::super::{QueryError, Scope};
+use super::axis::Axis;
 use super::detect::{Backdrop, Day, WEEKS};
 
 // All sources that nothing names make one series: each alone is too small to have a rhythm.
@@ -17,13 +18,15 @@ FROM attributed r
 WHERE {records} AND r.policy_domain IS NOT NULL AND r.report_day IS NOT NULL
 GROUP BY 1, 2, 3";
 
+const DAYS: &str = "SELECT DISTINCT report_day FROM report WHERE {reports} AND report_day IS NOT NULL";
+
 const REPORTERS: &str = "
 SELECT policy_domain_no, report_day, lower(coalesce(reporter, '')), coalesce(sum(messages), 0)::UBIGINT
 FROM report
 WHERE {reports} AND policy_domain_no IS NOT NULL AND report_day IS NOT NULL
 GROUP BY 1, 2, 3";
 
-/// The series of one policy domain; index 0 is [`Series::first`].
+/// The series of one policy domain; [`Series::day`] tells the days.
 #[derive(Debug, Default)]
 pub(super) struct DomainSeries {
     /// All its mail, for the senders to be weighed against.
@@ -37,8 +40,7 @@ pub(super) struct DomainSeries {
 /// Every series of a scope.
 #[derive(Debug)]
 pub(super) struct Series {
-    /// The day of index 0.
-    pub(super) first: NaiveDate,
+    axis: Axis,
     /// The index of the first day asked for.
     pub(super) from: usize,
     /// By number of the policy domain.
@@ -48,24 +50,23 @@ pub(super) struct Series {
 impl Series {
     /// Returns the day of an index.
     pub(super) fn day(&self, index: usize) -> NaiveDate {
-        self.first.checked_add_days(Days::new(index as u64)).unwrap_or(self.first)
+        self.axis.day(index).unwrap_or_default()
     }
 
     /// Reads the series.
     pub(super) fn read(connection: &Connection, scope: &Scope) -> Result<Self, QueryError> {
         let history = Days::new(7 * WEEKS as u64 + 6);
         let first = scope.span.since.checked_sub_days(history).unwrap_or(scope.span.since);
-        // Of the store's days: history may not reach that far back.
         let wide = Scope { since: Some(first), until: Some(scope.span.until), ..scope.clone() };
-        let held: Option<NaiveDate> = connection.query_row(
-            &format!("SELECT min(report_day) FROM report WHERE {}", wide.of_reports("")),
-            [],
-            |row| row.get(0),
-        )?;
-        let first = held.unwrap_or(scope.span.since).max(first).min(scope.span.since);
-        let index = |day: NaiveDate| usize::try_from((day - first).num_days()).ok();
-        let length = index(scope.span.until).map_or(0, |last| last + 1);
-        let mut series = Self { first, from: index(scope.span.since).unwrap_or(0), domains: BTreeMap::new() };
+        let mut statement = connection.prepare(&DAYS.replace("{reports}", &wide.of_reports("")))?;
+        let held = statement.query_map([], |row| row.get(0))?;
+        // Of the store's days: history may not reach that far back. What was asked for has its days in any case.
+        let mut held: BTreeSet<NaiveDate> = held.collect::<Result<_, _>>()?;
+        held.extend([scope.span.since, scope.span.until]);
+        let axis = Axis::through(held);
+        let length = axis.length();
+        let from = axis.index(scope.span.since).unwrap_or(0);
+        let mut series = Self { axis, from, domains: BTreeMap::new() };
         let mut statement = connection.prepare(&SERIES.replace("{records}", &wide.of_records("r.")))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -74,7 +75,7 @@ impl Series {
                 all: vec![Day::default(); length],
                 senders: BTreeMap::new(),
             });
-            let Some(at) = index(row.get(1)?) else { continue };
+            let Some(at) = series.axis.index(row.get(1)?) else { continue };
             let (messages, pass): (u64, u64) = (row.get(3)?, row.get(4)?);
             let of_sender = domain.senders.entry(row.get(2)?).or_insert_with(|| vec![Day::default(); length]);
             for days in [of_sender, &mut domain.all] {
@@ -97,8 +98,7 @@ impl Series {
             let reporters = by_domain.entry(row.get(0)?).or_default();
             let days = reporters.entry(row.get(2)?).or_insert_with(|| vec![None; length]);
             let day: NaiveDate = row.get(1)?;
-            let at = usize::try_from((day - self.first).num_days()).unwrap_or(usize::MAX);
-            if let Some(day) = days.get_mut(at) {
+            if let Some(day) = self.axis.index(day).and_then(|at| days.get_mut(at)) {
                 *day = Some(day.unwrap_or(0) + row.get::<_, u64>(3)?);
             }
         }
