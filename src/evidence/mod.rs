@@ -4,6 +4,7 @@
 //! queue id (`postfix`, `exim`) or about a message (`esp`, `table`), the `joiner` puts a queue's lines together, and
 //! `store` keeps them once. A line is never an error: what is not understood is counted by shape.
 
+mod answers;
 mod attempt;
 mod chunks;
 mod csv;
