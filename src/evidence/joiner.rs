@@ -186,7 +186,7 @@ impl<'a> Joiner<'a> {
                 let before = open.answers.recipient(&mut attempt, process, open.envelope.queue_key, self.texts);
                 attempt.key = attempt_key(open.envelope.queue_key, &attempt);
                 for attempt in before.into_iter().chain([attempt]) {
-                    self.counts.attempt(attempt.at);
+                    self.counts.attempt(&attempt);
                     self.held += 1;
                     open.envelope.attempts.push(attempt);
                 }

@@ -97,7 +97,9 @@ impl<'a> Run<'a> {
             })
         } else {
             self.out.counts.zoneless += 1;
-            self.stamps.bsd(line)
+            let stamp = self.stamps.bsd(line);
+            self.out.counts.no_such_day += u64::from(stamp.is_none() && line.starts_with(b"Feb 29 "));
+            stamp
         };
         let Some((at, length)) = stamp else { return self.unknown(line, last) };
         let rest = line.get(length..).unwrap_or_default();

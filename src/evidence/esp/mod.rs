@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
             }
             first_64(&hasher)
         };
-        self.found.counts.attempt(event.at);
+        self.found.counts.attempt(&attempt);
         envelope.attempts.push(attempt);
     }
 }
