@@ -112,6 +112,41 @@ fn shapes_fold_what_varies_and_keep_what_means_something() {
     assert_eq!(unfold("a \u{1} b \u{4}", Some("17\u{1f}x9")), "a 17 b x9");
 }
 
+/// RFC 5322 sections 3.2.3 and 3.2.4, RFC 3986 section 2.1: whatever a local part may look like, none is left in a text.
+#[test]
+fn local_parts_are_masked_in_every_way_to_write_them() {
+    let masked = |text: &str| {
+        let log = format!(
+            "Nov 24 09:13:02 mx1 postfix/smtp[1]: 4F1A2B3C4D: to=<x@c1.test>, relay=mx.c1.test[203.0.113.1]:25, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (host mx.c1.test[203.0.113.1] said: 421 {text} (in reply to RCPT TO command))\n"
+        );
+        let read = read(log.as_bytes());
+        read.rows[0].response.strip_prefix("421 ").unwrap().to_owned()
+    };
+    let hash = |local: &str, domain: &str| {
+        format!("{:016x}", Recipients::new([7; 32], false).number(local.as_bytes(), domain.as_bytes()))
+    };
+    let of = |local: &str| hash(local, "c1.test");
+    for (text, wanted) in [
+        (r#"<"kim lee"@c1.test> later"#, format!("<{}@c1.test> later", of(r#""kim lee""#))),
+        (r#""a \"b\" c@d"@c1.test later"#, format!("{}@c1.test later", of(r#""a \"b\" c@d""#))),
+        ("sales/emea@c1.test later", format!("{}@c1.test later", of("sales/emea"))),
+        ("who?me@c1.test later", format!("{}@c1.test later", of("who?me"))),
+        ("kim%40c1.test later", format!("{}%40c1.test later", of("kim"))),
+        ("kim%40c9.test@c1.test later", format!("{}@c1.test later", of("kim%40c9.test"))),
+        ("<kim@[192.0.2.9]> later", format!("<{}@[192.0.2.9]> later", hash("kim", "[192.0.2.9]"))),
+        ("jane.doe+x@c1.test: later", format!("{}@c1.test: later", of("jane.doe+x"))),
+        (
+            "see https://h.test/?ip=192.0.2.10&to=kim@c1.test",
+            format!("see https://h.test/?ip=192.0.2.10&{}@c1.test", of("to=kim")),
+        ),
+        ("see https://h.test/u/kim%40c1.test", format!("see https://h.test/u/{}%40c1.test", of("kim"))),
+        (r#""quoted" kim@c1.test "later""#, format!(r#""quoted" {}@c1.test "later""#, of("kim"))),
+        ("100%, 5 @ 3", "100%, 5 @ 3".to_owned()),
+    ] {
+        assert_eq!(masked(text), wanted, "{text}");
+    }
+}
+
 #[test]
 fn gateways_are_known_by_host_and_by_words() {
     let gateways = Gateways::bundled().unwrap();

@@ -69,6 +69,40 @@ fn a_suspended_delivery_is_no_attempt() {
     assert_eq!(read.rows[0].response, "421 Deferred");
 }
 
+/// A host that refused is named in a line of its own where another one was tried after it; the recipients follow, by the same process.
+#[test]
+fn the_answer_of_the_first_host_is_an_attempt_of_each_recipient_that_the_second_took() {
+    let sent = |second: u32, process: u32, to: &str| {
+        format!(
+            "2026-10-26T08:00:0{second}+00:00 mx1 postfix/smtp[{process}]: 4bXyZ0001zWqQ: to=<{to}>, relay=mx0b-1.pphosted.com[203.0.113.10]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)\n"
+        )
+    };
+    let log = [
+        "2026-10-26T08:00:01+00:00 mx1 postfix/smtp[7]: 4bXyZ0001zWqQ: host mx0a-1.pphosted.com[203.0.113.9] said: 421 4.7.0 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10 (in reply to MAIL FROM command)\n".to_owned(),
+        // Another process, so another domain's connection.
+        sent(2, 8, "z@c9.test"),
+        sent(2, 7, "a@c1.test"),
+        sent(2, 7, "b@c1.test"),
+        "2026-10-26T08:00:05+00:00 mx1 postfix/error[9]: 4bXyZ0001zWqQ: to=<c@c1.test>, relay=none, delay=1, delays=1/0/0/0, dsn=4.7.0, status=deferred (delivery temporarily suspended: host mx0a-1.pphosted.com[203.0.113.9] said: 421 4.7.0 Deferred)\n".to_owned(),
+        sent(9, 7, "d@c1.test"),
+    ]
+    .concat();
+    let read = read(log.as_bytes());
+    let of = |domain: &str, status: &str| {
+        read.rows.iter().filter(|row| row.recipient_domain == domain && row.status == status).collect::<Vec<_>>()
+    };
+    let put_off = of("c1.test", "deferred");
+    assert_eq!(put_off.len(), 2, "a and b; c was not tried, and d came in a later run");
+    for row in &put_off {
+        assert_eq!((row.at.as_str(), row.line, row.code), ("2026-10-26T08:00:01Z", 1, 421));
+        assert_eq!((row.relay.as_str(), row.source.as_str()), ("mx0a-1.pphosted.com", "192.0.2.10"));
+    }
+    assert_ne!(put_off[0].key, put_off[1].key);
+    assert_eq!((of("c1.test", "delivered").len(), of("c1.test", "suspended").len()), (3, 1));
+    assert_eq!((of("c9.test", "deferred").len(), of("c9.test", "delivered").len()), (0, 1));
+    assert_eq!((read.counts.understood, read.counts.ignored), (6, 0));
+}
+
 #[test]
 fn soft_bounces_stay_in_the_queue_and_probes_are_no_mail() {
     let log = "\

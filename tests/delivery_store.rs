@@ -241,6 +241,188 @@ fn local_parts_are_hashed_unless_kept() {
 }
 
 #[test]
+fn who_was_given_up_on_the_gateways_answer_is_a_recipient_and_affected() {
+    let event = |n: u32, kind: &str, body: &str| {
+        format!(
+            r#"{{"eventType":"{kind}","mail":{{"timestamp":"2026-11-01T10:00:00Z","source":"b@a.example","messageId":"x{n}"}},{body}}}
+"#
+        )
+    };
+    let mut log = String::new();
+    for n in 0..20 {
+        log += &event(
+            n,
+            "Delivery",
+            &format!(
+                r#""delivery":{{"timestamp":"2026-11-01T10:00:05Z","recipients":["u{n}@corp1.test"],"smtpResponse":"250 ok"}}"#
+            ),
+        );
+    }
+    for n in 20..25 {
+        log += &event(
+            n,
+            "Bounce",
+            &format!(
+                r#""bounce":{{"bounceType":"Transient","bounceSubType":"General","timestamp":"2026-11-02T00:00:05Z","bouncedRecipients":[{{"emailAddress":"u{n}@corp1.test","status":"4.4.7","diagnosticCode":"smtp; 421 4.4.7 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10"}}]}}"#
+            ),
+        );
+    }
+    let place = Place::new();
+    let path = place.file("ses.json", &log);
+    place.import(&path, &[]);
+    let again = place.import(&path, &[]);
+    assert_eq!(
+        (&again["stored"], &again["duplicates"]),
+        (&0.into(), &30.into()),
+        "20 deliveries, 5 last tries, 5 ends"
+    );
+    let rows = place.summary();
+    assert_eq!(rows.len(), 1);
+    let figures =
+        ["recipients", "affected", "attempts", "deferrals", "reputation_deferrals", "delivered_first", "expired"];
+    let figures: Vec<u64> = figures.iter().map(|name| rows[0][*name].as_u64().unwrap()).collect();
+    assert_eq!(figures, [25, 5, 25, 5, 5, 20, 5]);
+    assert_eq!(
+        (&rows[0]["gateway"], &rows[0]["severity"]),
+        (&"proofpoint".into(), &"escalate".into()),
+        "5 of 25 are 20%"
+    );
+}
+
+#[test]
+fn mail_to_an_own_next_hop_is_said_to_be_that() {
+    let log = smtp(
+        "Nov 24 09:00:01",
+        "ABCDE12345",
+        "a@c1.test",
+        "relay=smarthost.lan[10.0.0.5]:25, delay=1, delays=0/0/1/0, dsn=4.0.0, status=deferred (host smarthost.lan[10.0.0.5] said: 421 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10 (in reply to RCPT TO command))",
+    );
+    let place = Place::new();
+    let answer = place.import(&place.file("a.log", &log), &["--year", "2026"]);
+    assert_eq!((&answer["stored"], &answer["internal"]), (&1.into(), &1.into()));
+    assert!(answer["by_file"][0]["notes"].to_string().contains("1 attempt went to one's own next hop"), "{answer}");
+    let (status, _, error) = place.run(&["delivery", "summary"]);
+    assert_eq!(status, 1);
+    assert!(
+        error.contains("all delivery evidence of the store (1 message) is of mail to one's own next hop"),
+        "{error}"
+    );
+    assert!(!error.contains("no delivery evidence"), "{error}");
+}
+
+#[test]
+fn notices_of_non_delivery_are_no_mail_of_a_domain() {
+    let mut log = String::new();
+    for n in 0..25 {
+        let sender = if n < 20 { "b@a.example" } else { "" };
+        log += &format!(
+            "Nov 24 09:00:00 mx1 postfix/qmgr[1]: ABCDE1{n:04}: from=<{sender}>, size=1, nrcpt=1 (queue active)\n"
+        );
+        log += &smtp("Nov 24 09:00:01", &format!("ABCDE1{n:04}"), &format!("r{n}@corp.test"), SENT);
+    }
+    // No line says who sent this one.
+    log += &smtp("Nov 24 09:00:01", "ABCDE19999", "last@corp.test", SENT);
+    let place = Place::new();
+    place.import(&place.file("a.log", &log), &["--year", "2026"]);
+    let answer = place.json(&["delivery", "summary", "--domain", "a.example"]);
+    assert_eq!((&answer["total"]["recipients"], &answer["sender_unknown"]), (&21.into(), &1.into()));
+    let (_, page, _) = place.run(&["delivery", "summary", "--domain", "a.example"]);
+    assert!(page.contains("Counted though no log says the envelope sender: 1 message."), "{page}");
+    let all = place.json(&["delivery", "summary"]);
+    assert_eq!((&all["total"]["recipients"], all.get("sender_unknown")), (&26.into(), None));
+}
+
+/// Two messages delivered late, after 1,800 and 14,400 s: the mean of the two in the middle. A recipient of the null address has
+/// no domain to be named by.
+#[test]
+fn medians_of_even_numbers_names_of_none_and_words_for_one() {
+    let csv = "attempt_time,message_id,recipient,status\n\
+2026-11-24T09:00:00Z,m1,a@corp.test,deferred\n2026-11-24T09:30:00Z,m1,a@corp.test,delivered\n\
+2026-11-24T09:00:00Z,m2,b@corp.test,deferred\n2026-11-24T13:00:00Z,m2,b@corp.test,delivered\n\
+2026-11-24T09:00:00Z,m2,c@corp.test,dropped\n2026-11-24T09:00:00Z,m3,d@corp.test,deferred\n";
+    let place = Place::new();
+    place.import(&place.file("a.csv", csv), &[]);
+    assert_eq!(place.json(&["delivery", "summary"])["total"]["median_delay_late_s"], 8_100);
+    let (_, page, _) = place.run(&["delivery", "summary"]);
+    let words = "4 messages: 0 at once, 2 late, 0 expired, 0 bounced, 1 dropped before any attempt, 1 open.";
+    assert!(page.contains(words), "{page}");
+    let null = smtp("Nov 24 09:00:01", "ABCDE12345", "", SENT);
+    let (_, page, _) =
+        place.run(&["delivery", "import", "--year", "2026", place.file("b.log", &null).to_str().unwrap()]);
+    assert!(page.contains("1 stamp without a zone was read as UTC"), "{page}");
+    let rows = place.json(&["delivery", "summary", "--by", "recipient-domain"])["rows"].clone();
+    let names: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["recipient_domain"]).collect();
+    assert_eq!(names, [&Value::from("corp.test"), &Value::Null]);
+    let status = place.json(&["status"]);
+    assert_eq!((&status["delivery_messages"], &status["delivery_first_day"]), (&5.into(), &"2026-11-24".into()));
+    let (_, page, _) = place.run(&["status"]);
+    assert!(page.contains("delivery evidence of 5 messages, first attempts 2026-11-24"), "{page}");
+}
+
+#[test]
+fn a_copy_with_another_time_is_the_same_log_and_guessed_years_are_named() {
+    use std::time::{Duration, SystemTime};
+    let stamp = |path: &Path, day: u64| {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400);
+        std::fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    // Days since 1970 of 2025-01-06 and 2026-11-24.
+    let (first, later) = (20_094, 20_781);
+    let log = [
+        "Dec 30 09:00:00 mx1 postfix/cleanup[1]: 4bXyZ0001zWqQ: message-id=<one@a.example>\n".to_owned(),
+        smtp("Dec 30 09:00:01", "4bXyZ0001zWqQ", "kim@corp.test", BUSY),
+        smtp("Jan  2 09:00:01", "4bXyZ0001zWqQ", "kim@corp.test", SENT),
+    ]
+    .concat();
+    let place = Place::new();
+    let (one, two) = (place.file("one.log", &log), place.file("two.log", &log));
+    stamp(&one, first);
+    stamp(&two, later);
+    let notes = |answer: &Value| answer["by_file"][0]["notes"].to_string();
+    let answer = place.import(&one, &[]);
+    assert_eq!(answer["stored"], 2);
+    assert!(notes(&answer).contains("taken to be of 2024, by the time of the file; --year"), "{answer}");
+    let answer = place.import(&two, &[]);
+    assert_eq!((&answer["stored"], &answer["duplicates"]), (&0.into(), &2.into()), "{answer}");
+    assert!(notes(&answer).contains("the same log is stored from"), "{answer}");
+    let lives = place.sql("SELECT first_attempt::VARCHAR AS a, delay_s FROM delivery_message");
+    assert_eq!(lives.len(), 1);
+    assert!(lives[0]["a"].as_str().unwrap().starts_with("2024-12-30"), "{lives:?}");
+    assert_eq!(lives[0]["delay_s"], 3 * 86_400);
+    // The operator's word goes over what was read before; the lines of another year are another message.
+    let answer = place.import(&two, &["--year", "2022"]);
+    assert_eq!(answer["stored"], 2);
+    assert!(notes(&answer).contains("read as of 2024: each of its lines is stored again for 2022"), "{answer}");
+    let lives = place.sql("SELECT DISTINCT message_key FROM delivery_message WHERE message_id = 'one@a.example'");
+    assert_eq!(lives.len(), 2);
+}
+
+#[test]
+fn equal_message_ids_a_year_apart_are_two_messages() {
+    let log = |year: u32| {
+        format!("{year}-11-24T09:00:00+00:00 mx1 postfix/cleanup[1]: ABCDE12345: message-id=<one@a.example>\n")
+            + &smtp(&format!("{year}-11-24T09:00:01+00:00"), "ABCDE12345", "kim@corp.test", SENT)
+    };
+    let place = Place::new();
+    place.import(&place.file("a.log", &log(2025)), &[]);
+    place.import(&place.file("b.log", &log(2026)), &[]);
+    assert_eq!(place.sql("SELECT DISTINCT message_key FROM delivery_message").len(), 2);
+}
+
+#[test]
+fn a_day_that_the_year_does_not_have_names_the_remedy() {
+    let log = smtp("Feb 29 09:00:01", "ABCDE12345", "kim@corp.test", SENT)
+        + &smtp("Mar  1 09:00:01", "ABCDE12345", "lee@corp.test", SENT);
+    let place = Place::new();
+    let path = place.file("a.log", &log);
+    let answer = place.import(&path, &["--year", "2026"]);
+    assert_eq!((&answer["stored"], &answer["unknown"]), (&1.into(), &1.into()));
+    let notes = answer["by_file"][0]["notes"].to_string();
+    assert!(notes.contains("1 stamp is of 29 February in a year that has none; --year says the right year"), "{notes}");
+    assert_eq!(Place::new().import(&path, &["--year", "2024"])["stored"], 2);
+}
+
+#[test]
 fn never_a_deferral_as_a_loss_nor_an_expiry_as_a_deferral() {
     // Every order of statuses of up to four lines, one message each.
     let words = ["delivered", "deferred", "bounced", "expired", "dropped", "suspended"];
@@ -439,7 +621,7 @@ fn each_summary_is_what_plain_sql_counts() {
                 count(*) FILTER (WHERE m.outcome = 'delivered-after-deferral') AS delivered_late,
                 count(*) FILTER (WHERE m.outcome = 'expired') AS expired, count(*) FILTER (WHERE m.outcome = 'bounced') AS bounced,
                 count(*) FILTER (WHERE m.outcome = 'dropped') AS dropped, count(*) FILTER (WHERE m.outcome = 'open') AS pending,
-                quantile_disc({delay}, 0.5) FILTER (WHERE m.outcome = 'delivered-after-deferral') AS median_delay_late_s
+                floor(median({delay}) FILTER (WHERE m.outcome = 'delivered-after-deferral'))::BIGINT AS median_delay_late_s
              FROM {from} WHERE NOT m.internal GROUP BY {}",
             if by == "response" { "name, a.smtp_code, a.enhanced_code, a.stage" } else { "name" }
         );

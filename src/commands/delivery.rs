@@ -1,6 +1,7 @@
 //! `delivery import PATH…` and `delivery summary`: logs and events of delivery into the store, and what became of the mail.
 
-use std::collections::BTreeMap;
+mod notes;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -94,6 +95,8 @@ pub struct DeliveryImportAnswer {
     pub clock_steps: u64,
     /// Attempts, expiries and drops read.
     pub attempts: u64,
+    /// Those at one's own next hop, which are in no summary.
+    pub internal: u64,
     /// Those that were new and are stored.
     pub stored: u64,
     /// Those that the store held already.
@@ -156,7 +159,7 @@ pub struct DeliverySummaryArgs {
     /// Also mail whose log does not say the sending address
     #[arg(long, requires = "ips")]
     pub or_unknown_ip: bool,
-    /// Only mail whose envelope sender is this domain or one under it
+    /// Only mail whose envelope sender is this domain or one under it, and mail whose log does not say the sender
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
     /// Only this campaign; may be given again
@@ -326,6 +329,7 @@ impl DeliveryImportAnswer {
         self.complaints += counts.complaints;
         self.clock_steps += counts.clock_steps;
         self.attempts += counts.attempts;
+        self.internal += counts.internal;
         self.stored += stored;
         self.duplicates += duplicates;
         for (shape, (lines, first)) in &counts.unknown {
@@ -344,50 +348,7 @@ impl DeliveryImportAnswer {
             duplicates,
             first: counts.span.and_then(|span| time(span.0)),
             last: counts.span.and_then(|span| time(span.1)),
-            notes: notes(file, zone),
+            notes: notes::notes(file, zone),
         });
     }
-}
-
-/// What should be known about a file before its figures are used.
-fn notes(file: &FileRead, zone: Zone) -> Vec<String> {
-    let counts = &file.counts;
-    let mut notes: Vec<String> = file.note.iter().cloned().collect();
-    let mut say = |number: u64, text: &str| {
-        if number > 0 {
-            notes.push(format!("{number} {text}"));
-        }
-    };
-    say(counts.unknown_lines(), "lines not understood");
-    say(counts.cut, "lines end too early (the syslog limit, or the end of the file)");
-    say(counts.clock_steps, "times the clock of a host stepped back by more than a minute");
-    say(
-        counts.ambiguous_times,
-        "stamps lie in an hour that a change of summer time repeats (its first time is meant) or skips",
-    );
-    say(counts.bad_utf8, "texts were not UTF-8; their bad bytes are replaced");
-    say(counts.expired_unseen, "messages expired whose attempts are in no line of this file");
-    say(counts.probes, "address probes; no mail was sent");
-    say(counts.complaints, "complaints of recipients");
-    let others: Vec<String> =
-        counts.other_programs.iter().take(5).map(|(name, lines)| format!("{name} {lines}")).collect();
-    if !others.is_empty() {
-        notes.push(format!("lines of other programs: {}", others.join(", ")));
-    }
-    if counts.zoneless > 0 {
-        notes.push(format!("{} stamps without a zone were read as {zone}", counts.zoneless));
-    }
-    if counts.offsets.len() > 1 {
-        let offsets: BTreeMap<String, u64> =
-            counts.offsets.iter().map(|(o, n)| (Zone::Offset(*o).to_string(), *n)).collect();
-        let offsets: Vec<String> = offsets.into_iter().map(|(zone, lines)| format!("{zone} {lines}")).collect();
-        notes.push(format!("stamps of several zones: {}", offsets.join(", ")));
-    }
-    if file.format == Some(LogFormat::Postmark) {
-        notes.push("Postmark has no event for a retry: these events cannot prove a deferral".to_owned());
-    }
-    if file.format == Some(LogFormat::Ses) {
-        notes.push("SES does not promise an event for each attempt: its retries are at least so many".to_owned());
-    }
-    notes
 }

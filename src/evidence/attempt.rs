@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::logs::YearRead;
 use super::names::NONE;
 
 /// What one line says about one recipient.
@@ -228,6 +229,12 @@ pub struct Counts {
     pub offsets: BTreeMap<i32, u64>,
     /// Stamps that have none.
     pub zoneless: u64,
+    /// Stamps of 29 February in a year that has no such day.
+    pub no_such_day: u64,
+    /// The year that stamps without one were read in, where there are any.
+    pub year: Option<YearRead>,
+    /// Attempts at one's own next hop.
+    pub internal: u64,
     /// Bytes that are not UTF-8 were replaced in this many texts.
     pub bad_utf8: u64,
     /// Expiries of messages none of whose recipients were seen in the same file.
@@ -262,9 +269,11 @@ impl Counts {
         *self.other_programs.entry(name.to_owned()).or_default() += lines;
     }
 
-    /// Notes the time of an attempt.
-    pub(crate) fn attempt(&mut self, at: i64) {
+    /// Notes an attempt.
+    pub(crate) fn attempt(&mut self, attempt: &Attempt) {
+        let at = attempt.at;
         self.attempts += 1;
+        self.internal += u64::from(attempt.internal);
         self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
     }
 
@@ -292,6 +301,9 @@ impl Counts {
         self.clock_steps += next.clock_steps;
         self.ambiguous_times += next.ambiguous_times;
         self.zoneless += next.zoneless;
+        self.no_such_day += next.no_such_day;
+        self.internal += next.internal;
+        self.year = self.year.take().or(next.year);
         self.bad_utf8 += next.bad_utf8;
         self.expired_unseen += next.expired_unseen;
         self.attempts += next.attempts;

@@ -1,11 +1,12 @@
 //! Lines of Exim's main log → what they say about a message id (Exim specification, "Log files").
 //!
 //! `DATE TIME[.mmm][ ZONE][ [pid]] ID FLAG ADDRESS FIELDS`; a failing host has a line of its own, without flag and recipient,
-//! that holds for the `==` lines of the same id after it (`transports/smtp.c`, `write_logs`).
+//! before the lines of the recipients that it was asked for (`transports/smtp.c`, `write_logs`).
 
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::Reader;
+use super::answers::HostAnswer;
 use super::attempt::Status;
 use super::fold::{Folder, shape};
 use super::joiner::{Event, Events, QueueId, What};
@@ -95,12 +96,17 @@ impl Run<'_> {
             return self.push(at, queue, What::Removed);
         }
         if rest.starts_with(b"H=") {
-            // A host that failed; other hosts may follow.
+            // A host that failed; other hosts may follow. What the own side says of whoever handed the mail in looks alike
+            // (`H=(helo) [ip] Warning: …`), so only a reply or an error of the connection counts.
             let fields = Fields::read(rest);
             let said = fields.said(b"", fields.text);
-            let mut reply = self.worker.attempt(at, self.line, Status::Deferred, &said);
-            reply.recipient = 0;
-            return self.push(at, queue, What::HostReply(reply));
+            let refused = said.reply.code / 100 == 4;
+            let errors = [&b"Connection "[..], b"No route to host", b"Network is unreachable", b"Host is down"];
+            if !refused && !errors.iter().any(|error| fields.text.starts_with(error)) {
+                return Verdict::Ignored;
+            }
+            let attempt = self.worker.attempt(at, self.line, Status::Deferred, &said);
+            return self.push(at, queue, What::Host(Box::new(HostAnswer { attempt, refused, explains_skips: true })));
         }
         let (flag, rest) = match rest.split_first_chunk::<2>() {
             Some((flag, [b' ', rest @ ..])) => (flag, rest),
@@ -110,8 +116,8 @@ impl Run<'_> {
             b"<=" => self.arrival(at, queue, rest),
             b"=>" | b"->" | b">>" => {
                 let (recipient, fields) = recipient(rest);
-                let text = fields.reply;
-                let mut said = fields.said(recipient, text);
+                let text = unescaped(fields.reply);
+                let mut said = fields.said(recipient, &text);
                 // Without a host the message went to a mailbox or a pipe here.
                 said.internal |= fields.host.is_empty();
                 self.attempt(at, queue, Status::Delivered, &said)
@@ -129,8 +135,14 @@ impl Run<'_> {
                 let expired = given_up.iter().find_map(|end| fields.text.strip_suffix(*end));
                 let text = expired.filter(|text| !text.is_empty()).unwrap_or(fields.text);
                 let said = fields.said(recipient, text);
-                let status = if expired.is_some() { Status::Expired } else { Status::Bounced };
-                self.attempt(at, queue, status, &said)
+                if expired.is_none() {
+                    return self.attempt(at, queue, Status::Bounced, &said);
+                }
+                // What stands before these words is the answer to the last try, which has no line of its own (`retry.c`).
+                if said.reply.code / 100 == 4 || !fields.host.is_empty() {
+                    self.attempt(at, queue, Status::Deferred, &said);
+                }
+                self.attempt(at, queue, Status::Expired, &said)
             }
             b"*>" => Verdict::Ignored,
             _ => passed_over(rest),
@@ -143,13 +155,9 @@ impl Run<'_> {
         let sender = sender.strip_prefix(b"<").and_then(|s| s.strip_suffix(b">")).unwrap_or(sender);
         let domain = self.worker.domain_of(sender);
         self.push(at, queue, What::Sender(domain));
-        if let Some(place) = memmem::find(fields, b" id=") {
-            let id = fields.get(place + 4..).unwrap_or_default();
-            let id = id.get(..memchr(b' ', id).unwrap_or(id.len())).unwrap_or_default();
-            if !id.is_empty() {
-                let id = super::worker::printable(id, &mut self.worker.bad_utf8).into_owned().into_boxed_str();
-                self.push(at, queue, What::MessageId(id));
-            }
+        if let Some(id) = words(fields).find_map(|word| word.strip_prefix(b"id=")).filter(|id| !id.is_empty()) {
+            let id = super::worker::printable(id, &mut self.worker.bad_utf8).into_owned().into_boxed_str();
+            self.push(at, queue, What::MessageId(id));
         }
         Verdict::Read
     }
@@ -163,7 +171,8 @@ impl Run<'_> {
     }
 
     fn push(&mut self, at: i64, queue: QueueId, what: What) -> Verdict {
-        self.out.events.push(Event { system: self.system, queue, at, line: self.line, what });
+        // One process delivers, another one writes the recipients' lines: its number says nothing.
+        self.out.events.push(Event { system: self.system, queue, at, line: self.line, process: 0, what });
         Verdict::Read
     }
 
@@ -352,6 +361,20 @@ fn bracketed(text: &[u8]) -> &[u8] {
     text.get(..memchr(b']', text).unwrap_or(text.len())).unwrap_or_default()
 }
 
+/// A quoted value as it was before Exim put a backslash before each quote and backslash in it (`deliver.c`, `delivery_log`).
+fn unescaped(text: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    if memchr(b'\\', text).is_none() {
+        return text.into();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        let escaped = if *byte == b'\\' { bytes.next_if(|next| matches!(next, b'"' | b'\\')) } else { None };
+        out.push(*escaped.unwrap_or(byte));
+    }
+    out.into()
+}
+
 /// The end of a quoted value that begins at `from`, the quote included; Exim escapes quotes with a backslash.
 fn quoted_end(text: &[u8], from: usize) -> usize {
     let mut at = from;
@@ -364,6 +387,22 @@ fn quoted_end(text: &[u8], from: usize) -> usize {
         at += 1;
     }
     text.len()
+}
+
+/// The fields of an arrival, each whole: a quoted value (`T="Mail id=77 bounced"`) may hold spaces.
+fn words(fields: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = fields;
+    std::iter::from_fn(move || {
+        rest = rest.trim_ascii_start();
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.iter().position(|b| matches!(b, b' ' | b'"')).unwrap_or(rest.len());
+        let end = if rest.get(end) == Some(&b'"') { quoted_end(rest, end + 1) } else { end };
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(word)
+    })
 }
 
 /// Says whether a line is of Exim's main log, for recognising the format.

@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::recipient::Recipients;
 
@@ -44,20 +44,18 @@ impl Folder {
         let literal = literal.min(text.len());
         let (head, mut rest) = text.split_at(literal);
         self.plain(head);
-        while let Some(place) = memchr(b'@', rest) {
-            let Some((start, end)) = mailbox(rest, place) else {
+        while let Some((place, found)) = at_sign(rest) {
+            let Some(Mailbox { start, at, after, end }) = found else {
                 let (before, after) = rest.split_at(place + 1);
                 self.words(before, hosts);
                 rest = after;
                 continue;
             };
-            let (before, after) = rest.split_at(end);
-            let (before, found) = before.split_at(start);
-            self.words(before, hosts);
+            let part = |from: usize, to: usize| rest.get(from..to).unwrap_or_default();
+            self.words(part(0, start), hosts);
             self.mark(MAILBOX);
-            let (local, domain) = found.split_at(place - start);
-            recipients.write_masked(&mut self.vars, local, domain.get(1..).unwrap_or_default());
-            rest = after;
+            recipients.write_masked(&mut self.vars, part(start, at), part(at, after), part(after, end));
+            rest = rest.get(end..).unwrap_or_default();
         }
         self.words(rest, hosts);
     }
@@ -230,25 +228,96 @@ fn ipv6_length(rest: &[u8], length: usize) -> Option<usize> {
     let run = rest.get(..end)?;
     let run = run.strip_suffix(b".").unwrap_or(run);
     let run = if run.ends_with(b":") && !run.ends_with(b"::") { run.get(..run.len() - 1)? } else { run };
-    if memchr::memchr_iter(b':', run).count() < 2 {
+    if memchr_iter(b':', run).count() < 2 {
         return None;
     }
     let text = std::str::from_utf8(run).ok()?;
     text.parse::<Ipv6Addr>().ok().map(|_| run.len())
 }
 
-/// The bounds of the mail address around the `@` at `place`.
-fn mailbox(text: &[u8], place: usize) -> Option<(usize, usize)> {
+/// Where the parts of a mail address lie: local part, at sign, domain.
+struct Mailbox {
+    start: usize,
+    at: usize,
+    after: usize,
+    end: usize,
+}
+
+/// The next at sign, as a character or as URLs write it (RFC 3986 section 2.1), and the address around it.
+fn at_sign(text: &[u8]) -> Option<(usize, Option<Mailbox>)> {
+    let plain = memchr(b'@', text);
+    let coded = memchr(b'%', text).and_then(|_| memmem::find(text, b"%40"));
+    if let Some(coded) = coded.filter(|coded| plain.is_none_or(|plain| *coded < plain)) {
+        // `a%40b@c` is an address at c, whose local part holds these three characters.
+        let of_plain = plain.and_then(|plain| mailbox(text, plain, 1)).filter(|address| address.start <= coded);
+        return match (of_plain, plain) {
+            (Some(address), Some(plain)) => Some((plain, Some(address))),
+            _ => Some((coded, mailbox(text, coded, 3))),
+        };
+    }
+    plain.map(|place| (place, mailbox(text, place, 1)))
+}
+
+/// The mail address around the at sign at `place`, which takes `width` bytes.
+fn mailbox(text: &[u8], place: usize, width: usize) -> Option<Mailbox> {
+    // An at sign inside a quoted local part is none: the one behind the closing quote is.
+    if let Some(address) = quoted(text, place) {
+        return Some(address);
+    }
     let before = text.get(..place)?;
+    let start = local_start(before);
+    let end = domain_end(text, place + width)?;
+    (start < place).then_some(Mailbox { start, at: place, after: place + width, end })
+}
+
+/// The address whose local part is a quoted string (RFC 5322 section 3.2.4) that holds `place` or ends there.
+fn quoted(text: &[u8], place: usize) -> Option<Mailbox> {
+    let before = text.get(..place)?;
+    // The quotes before this one, less those that a backslash makes part of the text.
+    let mut quotes =
+        memchr_iter(b'"', before).filter(|at| at.checked_sub(1).is_none_or(|b| before.get(b) != Some(&b'\\')));
+    let last = quotes.next_back()?;
+    let (start, close) = if last + 1 == place {
+        (quotes.next_back()?, last)
+    } else {
+        let mut ends = memchr_iter(b'"', text).filter(|at| *at > place && text.get(at - 1) != Some(&b'\\'));
+        (last, ends.next()?)
+    };
+    if text.get(close + 1) != Some(&b'@') {
+        return None;
+    }
+    Some(Mailbox { start, at: close + 1, after: close + 2, end: domain_end(text, close + 2)? })
+}
+
+/// Where the local part at the end of `before` begins: atext of RFC 5322 section 3.2.3 and dots. Of a URL it is the last field of
+/// the query, else the last segment of the path.
+fn local_start(before: &[u8]) -> usize {
     let start = before.iter().rposition(|b| !in_local(*b)).map_or(0, |last| last + 1);
-    let after = text.get(place + 1..)?;
+    let run = before.get(start..).unwrap_or_default();
+    let scheme = start > 0 && before.get(start - 1) == Some(&b':') && run.starts_with(b"//");
+    if !scheme {
+        return start;
+    }
+    let query = memchr(b'?', run).and_then(|_| memchr::memrchr2(b'?', b'&', run));
+    let place = query.or_else(|| memchr::memrchr(b'/', run));
+    start + place.map_or(0, |place| place + 1)
+}
+
+/// Where the domain that begins at `from` ends: a name, or an address in square brackets.
+fn domain_end(text: &[u8], from: usize) -> Option<usize> {
+    let after = text.get(from..)?;
+    if after.first() == Some(&b'[') {
+        let literal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-');
+        let close = memchr(b']', after)?;
+        return after.get(1..close)?.iter().all(literal).then_some(from + close + 1);
+    }
     let length = after.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || *b >= 0x80));
     let domain = after.get(..length.unwrap_or(after.len()))?;
     let kept = domain.iter().rposition(|b| !matches!(b, b'.' | b'-')).map_or(0, |last| last + 1);
-    (start < place && kept > 0).then_some((start, place + 1 + kept))
+    (kept > 0).then_some(from + kept)
 }
 
-/// RFC 5322 atext, less the `/` and `?` of URLs, and dots.
+/// RFC 5322 atext, and dots.
 fn in_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".!#$%&'*+-=^_`{|}~".contains(&byte) || byte >= 0x80
+    byte.is_ascii_alphanumeric() || b".!#$%&'*+-/=?^_`{|}~".contains(&byte) || byte >= 0x80
 }

@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::attempt::{Attempt, Batch, Counts, Envelope, IdKind, Status};
+use super::answers::{Answers, HostAnswer};
+use super::attempt::{Attempt, Batch, Counts, Envelope, IdKind};
 use super::names::{NONE, Texts};
 use super::stamp::SECOND;
 
@@ -10,9 +11,6 @@ use super::stamp::SECOND;
 const MAX_HELD: usize = 300_000;
 /// Attempts of a batch.
 const BATCH: usize = 50_000;
-/// Longest time between a host's reply and the line of the recipient that it belongs to (Exim writes both at the end of
-/// one delivery run, and a run is bounded by its connection time-outs).
-const REPLY_HOLDS: i64 = 600 * SECOND;
 
 /// A queue id, in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,8 +41,8 @@ pub(crate) enum What {
     Sender(u32),
     /// An attempt for one recipient.
     Attempt(Attempt),
-    /// A host's reply that holds for the recipients named in the lines after it (Exim).
-    HostReply(Attempt),
+    /// A host's answer to recipients who are named in lines after it.
+    Host(Box<HostAnswer>),
     /// The queue gave up.
     Expired,
     /// The message left the queue.
@@ -59,6 +57,8 @@ pub(crate) struct Event {
     pub(crate) at: i64,
     /// Line in its run, from 1.
     pub(crate) line: u32,
+    /// Process that wrote the line, where it writes all lines of a run; else 0.
+    pub(crate) process: u32,
     pub(crate) what: What,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct Joiner<'a> {
 
 struct Open {
     envelope: Envelope,
-    reply: Option<Attempt>,
+    answers: Answers,
 }
 
 impl<'a> Joiner<'a> {
@@ -137,7 +137,7 @@ impl<'a> Joiner<'a> {
     }
 
     fn event(&mut self, event: Event, base: u32) {
-        let Event { system, queue, at, line, what } = event;
+        let Event { system, queue, at, line, process, what } = event;
         let place = (system, queue);
         if let What::MessageId(id) = &what
             && let Some(open) = self.open.get(&place)
@@ -162,7 +162,7 @@ impl<'a> Joiner<'a> {
                 let id = String::from_utf8_lossy(queue.bytes()).into_owned().into_boxed_str();
                 free.insert(Open {
                     envelope: Envelope::new(first_64(&hasher), (self.reusable)(&queue), system, id, at),
-                    reply: None,
+                    answers: Answers::default(),
                 })
             }
         };
@@ -177,26 +177,19 @@ impl<'a> Joiner<'a> {
                     open.envelope.envelope_from = domain;
                 }
             }
-            What::HostReply(reply) => open.reply = Some(reply),
+            What::Host(mut answer) => {
+                answer.attempt.line = base.saturating_add(line);
+                open.answers.host(*answer, process, self.texts);
+            }
             What::Attempt(mut attempt) => {
                 attempt.line = base.saturating_add(line);
-                // Exim: the recipient's line says only that there is nothing left to try; the host's line is the attempt.
-                if attempt.status == Status::Suspended
-                    && let Some(reply) =
-                        open.reply.as_ref().filter(|reply| (0..=REPLY_HOLDS).contains(&(at - reply.at)))
-                {
-                    attempt.status = Status::Deferred;
-                    attempt.response = reply.response;
-                    attempt.vars = reply.vars.clone();
-                    attempt.relay = reply.relay;
-                    if attempt.source == NONE {
-                        (attempt.source, attempt.source_from) = (reply.source, reply.source_from);
-                    }
-                }
+                let before = open.answers.recipient(&mut attempt, process, open.envelope.queue_key, self.texts);
                 attempt.key = attempt_key(open.envelope.queue_key, &attempt);
-                self.counts.attempt(at);
-                self.held += 1;
-                open.envelope.attempts.push(attempt);
+                for attempt in before.into_iter().chain([attempt]) {
+                    self.counts.attempt(&attempt);
+                    self.held += 1;
+                    open.envelope.attempts.push(attempt);
+                }
             }
             What::Expired => {
                 open.envelope.expired_at = Some(at);
@@ -249,7 +242,7 @@ pub(crate) fn attempt_key(queue_key: u64, attempt: &Attempt) -> u64 {
 }
 
 /// A fixed mixing step (the finaliser of SplitMix64): the store keeps its results, so it must never change.
-fn mix(state: u64, value: u64) -> u64 {
+pub(crate) fn mix(state: u64, value: u64) -> u64 {
     let mut z = state.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(value).wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -20,6 +20,8 @@ struct Entry<'a> {
     host: Option<Cow<'a, str>>,
     #[serde(rename = "SYSLOG_IDENTIFIER", borrow, default)]
     identifier: Option<Cow<'a, str>>,
+    #[serde(rename = "_PID", borrow, default)]
+    process: Option<Cow<'a, str>>,
     #[serde(rename = "MESSAGE", borrow, default)]
     message: Option<Message<'a>>,
 }
@@ -59,5 +61,6 @@ fn entry(run: &mut Run<'_>, line: &[u8], last: bool) {
         Message::Text(text) => text.as_bytes(),
         Message::Bytes(bytes) => bytes,
     };
-    run.message(at, host.as_bytes(), tag.as_bytes(), message, false);
+    let process = entry.process.unwrap_or_default();
+    run.message(at, host.as_bytes(), tag.as_bytes(), process.as_bytes(), message, false);
 }

@@ -4,6 +4,7 @@
 //! queue id (`postfix`, `exim`) or about a message (`esp`, `table`), the `joiner` puts a queue's lines together, and
 //! `store` keeps them once. A line is never an error: what is not understood is counted by shape.
 
+mod answers;
 mod attempt;
 mod chunks;
 mod csv;
@@ -14,6 +15,7 @@ pub mod fold;
 mod gateway;
 mod joiner;
 mod journal;
+mod logs;
 mod names;
 mod open;
 mod outcome;
@@ -33,6 +35,7 @@ use chrono::{DateTime, Utc};
 pub use attempt::{Attempt, Batch, Counts, Envelope, IdKind, SourceFrom, Status};
 pub use fold::{shape, unfold};
 pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
+pub use logs::{Logs, YearRead};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
 pub(crate) use outcome::{DELAY, Within, pairs_of};
@@ -87,6 +90,8 @@ pub struct Reader {
     pub texts: Texts,
     /// Response shapes.
     pub responses: Responses,
+    /// Logs that were read before.
+    pub logs: Logs,
 }
 
 impl Reader {
@@ -96,7 +101,8 @@ impl Reader {
     /// Like [`Gateways::bundled`].
     pub fn new(options: Options, recipients: Recipients) -> Result<Self, GatewayError> {
         let gateways = Gateways::bundled()?;
-        Ok(Self { options, recipients, gateways, texts: Texts::default(), responses: Responses::default() })
+        let (texts, responses) = (Texts::default(), Responses::default());
+        Ok(Self { options, recipients, gateways, texts, responses, logs: Logs::default() })
     }
 }
 

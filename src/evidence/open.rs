@@ -117,14 +117,19 @@ fn read_stream(
         months.look(&head);
         months
     });
-    let first = months.first(&reader.options, written);
+    let mut first = months.first(&reader.options, written);
+    let year = (format == LogFormat::Postfix && months.first.is_some()).then(|| {
+        let by_file_time = reader.options.year.is_none();
+        reader.logs.year(months.content(), &path.to_string_lossy(), first.year, by_file_time)
+    });
+    first.year = year.as_ref().map_or(first.year, |read| read.year);
     // A decoder that failed fails again: the damage is met once more behind the head.
     let rest: Box<dyn Read + Send> = match broken {
         Some(error) => Box::new(Broken(Some(error))),
         None => input,
     };
     let input = std::io::Cursor::new(head).chain(rest);
-    let counts = match format {
+    let mut counts = match format {
         LogFormat::Postfix => {
             let work = |chunk: Chunk<YearMonth>| postfix::read(reader, &chunk.bytes, chunk.start);
             lines(reader, input, first, work, Joiner::new(&reader.texts, postfix::reusable), sink)
@@ -140,6 +145,7 @@ fn read_stream(
         LogFormat::Csv => table::read_csv(reader, path, input, sink),
         _ => element::read(reader, format, input, sink),
     }?;
+    counts.year = year;
     Ok((format, counts))
 }
 
@@ -238,6 +244,8 @@ pub(crate) struct MonthScan {
     first: Option<u32>,
     last: Option<(u32, u32)>,
     turn: Option<YearMonth>,
+    /// What was looked at, and the length of all.
+    content: Option<(blake3::Hasher, u64)>,
 }
 
 impl MonthScan {
@@ -260,14 +268,17 @@ impl MonthScan {
             window.clear();
             file.by_ref().take(SMALL).read_to_end(&mut window)?;
             scan.piece(&window, 1);
+            scan.holds(&window, window.len() as u64);
         } else if stamped {
             for place in (0..length).step_by(STRIDE as usize).chain([length.saturating_sub(WINDOW)]) {
                 file.seek(SeekFrom::Start(place))?;
                 window.clear();
                 file.by_ref().take(WINDOW).read_to_end(&mut window)?;
+                scan.holds(&window, 0);
                 let start = if place == 0 { 0 } else { memchr::memchr(b'\n', &window).map_or(window.len(), |n| n + 1) };
                 scan.piece(window.get(start..).unwrap_or_default(), WINDOW as usize);
             }
+            scan.holds(&[], length);
         }
         file.seek(SeekFrom::Start(0))?;
         Ok(scan)
@@ -282,6 +293,7 @@ impl MonthScan {
                 return;
             }
             seen += bytes.len() as u64;
+            self.holds(&bytes, bytes.len() as u64);
             self.piece(&bytes, if seen < SMALL { 1 } else { LOOK });
         }
     }
@@ -297,6 +309,20 @@ impl MonthScan {
         for (month, day) in looks(bytes, step) {
             self.note(month, day);
         }
+    }
+
+    fn holds(&mut self, bytes: &[u8], length: u64) {
+        let (hasher, whole) = self.content.get_or_insert_default();
+        hasher.update(bytes);
+        *whole += length;
+    }
+
+    /// The digest of what the log holds (of a large plain file, of its length and the windows that were looked at).
+    fn content(&self) -> Option<String> {
+        let (hasher, length) = self.content.as_ref()?;
+        let mut hasher = hasher.clone();
+        hasher.update(&length.to_le_bytes());
+        Some(hasher.finalize().to_hex().to_string())
     }
 
     fn note(&mut self, month: u32, day: u32) {

@@ -6,6 +6,7 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::Reader;
+use super::answers::HostAnswer;
 use super::attempt::Status;
 use super::fold::{Folder, shape};
 use super::joiner::{Event, Events, QueueId, What};
@@ -41,6 +42,7 @@ pub(crate) struct Run<'a> {
     stamps: Stamps,
     out: Events,
     line: u32,
+    process: u32,
     /// Host and instance of the line before, as bytes, with its number: nearly always the same again.
     last: (Vec<u8>, u32, usize),
     others: Vec<(Box<[u8]>, u64)>,
@@ -54,6 +56,7 @@ impl<'a> Run<'a> {
             stamps: Stamps::new(reader.options.zone, start),
             out: Events::default(),
             line: 0,
+            process: 0,
             last: (Vec::new(), NONE, 0),
             others: Vec::new(),
             folder: Folder::default(),
@@ -94,7 +97,9 @@ impl<'a> Run<'a> {
             })
         } else {
             self.out.counts.zoneless += 1;
-            self.stamps.bsd(line)
+            let stamp = self.stamps.bsd(line);
+            self.out.counts.no_such_day += u64::from(stamp.is_none() && line.starts_with(b"Feb 29 "));
+            stamp
         };
         let Some((at, length)) = stamp else { return self.unknown(line, last) };
         let rest = line.get(length..).unwrap_or_default();
@@ -104,12 +109,14 @@ impl<'a> Run<'a> {
         let Some(colon) = memmem_colon(rest) else { return self.unknown(line, last) };
         let (tag, message) = rest.split_at(colon);
         let message = message.get(2..).unwrap_or_default();
-        let tag = tag.get(..memchr(b'[', tag).unwrap_or(tag.len())).unwrap_or_default();
-        self.message(at, host, tag, message, last);
+        let (tag, process) = tag.split_at(memchr(b'[', tag).unwrap_or(tag.len()));
+        let process = process.strip_prefix(b"[").and_then(|p| p.strip_suffix(b"]")).unwrap_or_default();
+        self.message(at, host, tag, process, message, last);
     }
 
     /// One message of a program: the part that syslog and the journal share.
-    pub(crate) fn message(&mut self, at: i64, host: &[u8], tag: &[u8], message: &[u8], last: bool) {
+    pub(crate) fn message(&mut self, at: i64, host: &[u8], tag: &[u8], process: &[u8], message: &[u8], last: bool) {
+        self.process = std::str::from_utf8(process).ok().and_then(|number| number.parse().ok()).unwrap_or(0);
         let Some(slash) = memchr::memrchr(b'/', tag) else { return self.other(tag) };
         let (instance, program) = tag.split_at(slash);
         let program = program.get(1..).unwrap_or_default();
@@ -183,10 +190,12 @@ impl<'a> Run<'a> {
             };
         };
         let Some(rest) = rest.strip_prefix(b"to=<") else {
-            // `QID: host H[ip] said: 4xx …` before the next host is tried, `QID: enabling PIX workarounds`, …
+            if rest.starts_with(b"host ") {
+                return self.host(at, host, instance, queue, rest);
+            }
+            // `QID: enabling PIX workarounds`, …
             let known = [
-                &b"host "[..],
-                b"enabling PIX",
+                &b"enabling PIX"[..],
                 b"breaking",
                 b"lost connection",
                 b"conversation with",
@@ -231,6 +240,19 @@ impl<'a> Run<'a> {
         };
         let attempt = self.worker.attempt(at, self.line, status, &said);
         self.event(at, host, instance, queue, What::Attempt(attempt))
+    }
+
+    /// `QID: host H[ip] said: 4xx …` before the next host is tried.
+    fn host(&mut self, at: i64, host: &[u8], instance: &[u8], queue: QueueId, text: &[u8]) -> Verdict {
+        let reply = Reply::postfix(text);
+        if reply.code / 100 != 4 {
+            return Verdict::Ignored;
+        }
+        let said = Said { internal: own_hop(reply.address), reply, ..Said::default() };
+        let attempt = self.worker.attempt(at, self.line, Status::Deferred, &said);
+        // A recipient's line that says that nothing was tried is of the queue manager, never of this run.
+        let answer = HostAnswer { attempt, refused: true, explains_skips: false };
+        self.event(at, host, instance, queue, What::Host(Box::new(answer)))
     }
 
     /// `QID: from=<…>, size=…`, `QID: from=<…>, status=expired, returned to sender`, `QID: removed`.
@@ -296,7 +318,7 @@ impl<'a> Run<'a> {
             self.out.counts.clock_steps += u64::from(at < *before - 60 * SECOND);
             *before = at;
         }
-        self.out.events.push(Event { system: self.last.1, queue, at, line: self.line, what });
+        self.out.events.push(Event { system: self.last.1, queue, at, line: self.line, process: self.process, what });
         Verdict::Read
     }
 

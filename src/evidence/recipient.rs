@@ -38,8 +38,8 @@ impl Recipients {
         u64::from_be_bytes(first)
     }
 
-    /// Writes an address with its local part hashed, or whole where addresses are kept.
-    pub(crate) fn write_masked(&self, out: &mut Vec<u8>, local: &[u8], domain: &[u8]) {
+    /// Writes an address with its local part hashed, or whole where addresses are kept; `at` is its at sign as it stands.
+    pub(crate) fn write_masked(&self, out: &mut Vec<u8>, local: &[u8], at: &[u8], domain: &[u8]) {
         if self.keep {
             out.extend(local.iter().filter(|b| **b >= 0x20));
         } else {
@@ -48,7 +48,7 @@ impl Recipients {
             let _ = write!(text, "{:016x}", self.number(local, domain));
             out.extend_from_slice(text.as_bytes());
         }
-        out.push(b'@');
+        out.extend_from_slice(at);
         out.extend(domain.iter().filter(|b| **b >= 0x20));
     }
 }

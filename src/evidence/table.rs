@@ -1,7 +1,8 @@
 //! The documented table, for every system that has no reader of its own: comma-separated values or JSON lines.
 //!
 //! Columns, in any order: `attempt_time` (RFC 3339 with a zone), `message_id` or `queue_id`, `recipient`, `status`, and where
-//! known `source_ip`, `response`, `smtp_code`, `enhanced_code`, `relay_host`, `retry_no`, `envelope_from`, `campaign`.
+//! known `source_ip`, `response`, `smtp_code`, `enhanced_code`, `relay_host`, `retry_no`, `envelope_from`, `campaign`. A row
+//! `expired` whose response is a temporary refusal is the last try as well.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::attempt::{Batch, Counts, Status};
-use super::esp::{Event, Outcome, Run};
+use super::esp::{Event, Outcome, Run, to};
 use super::stamp::rfc3339;
 use super::{EvidenceError, LogFormat, Reader, csv};
 
@@ -165,7 +166,7 @@ fn row(field: impl Fn(usize) -> Option<String>) -> Outcome {
         id: field(1).or_else(|| field(12)).unwrap_or_default(),
         message_id: field(1),
         at,
-        recipients: vec![recipient],
+        recipients: to(recipient),
         status: Some(status),
         response: text(5),
         code: text(6).parse().ok().filter(|code| (200..600).contains(code)).unwrap_or(0),

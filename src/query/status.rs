@@ -28,6 +28,12 @@ pub struct Status {
     pub first_day: Option<NaiveDate>,
     /// Last report day.
     pub last_day: Option<NaiveDate>,
+    /// Messages of the delivery evidence, one to three recipients counted three times.
+    pub delivery_messages: u64,
+    /// UTC day of its first first attempt.
+    pub delivery_first_day: Option<NaiveDate>,
+    /// UTC day of its last first attempt.
+    pub delivery_last_day: Option<NaiveDate>,
     /// Ledger entries by outcome.
     pub outcomes: Vec<OutcomeCount>,
     /// The last runs, newest first.
@@ -109,6 +115,9 @@ pub struct Entry {
 const TOTALS: &str = "
     SELECT (SELECT coalesce(max(number), 0) FROM migration), count(*), coalesce(sum(records), 0)::UBIGINT,
         coalesce(sum(messages), 0)::UBIGINT, min(report_day), max(report_day) FROM report";
+const DELIVERY: &str = "
+    SELECT count(*), make_timestamp(epoch_us(min(first_at)))::DATE, make_timestamp(epoch_us(max(first_at)))::DATE
+    FROM delivery_life";
 const OUTCOMES: &str = "SELECT outcome, count(*) FROM ledger GROUP BY 1 ORDER BY 2 DESC, 1";
 const RUNS: &str = "
     SELECT run_no, command, started_at, ended_at, items, reports_stored, rejected, error
@@ -136,12 +145,17 @@ pub fn status(connection: &Connection, path: &Path, entries: u32, runs: u32) -> 
             messages: row.get(3)?,
             first_day: row.get(4)?,
             last_day: row.get(5)?,
+            delivery_messages: 0,
+            delivery_first_day: None,
+            delivery_last_day: None,
             outcomes: Vec::new(),
             runs: Vec::new(),
             mailboxes: Vec::new(),
             rejected: Vec::new(),
         })
     })?;
+    (status.delivery_messages, status.delivery_first_day, status.delivery_last_day) =
+        connection.query_row(DELIVERY, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     status.outcomes =
         all(connection, OUTCOMES, [], |row| Ok(OutcomeCount { outcome: row.get(0)?, entries: row.get(1)? }))?;
     status.runs = all(connection, RUNS, [runs], |row| {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Outcome, Status, first, one_of, small, smtp_code, text, time};
+use super::{Event, Outcome, Status, first, one_of, small, smtp_code, text, time, to};
 
 /// Reads one object.
 pub(crate) fn read(value: &Value, out: &mut Vec<Outcome>) {
@@ -39,7 +39,7 @@ fn event(value: &Value) -> Outcome {
         id: String::new(),
         message_id: Some(message_id),
         at,
-        recipients: vec![text(value, "/recipient")].into_iter().filter(|recipient| !recipient.is_empty()).collect(),
+        recipients: to(text(value, "/recipient")),
         status: Some(status),
         response: first(value, &["/delivery-status/message", "/delivery-status/description"]),
         code: smtp_code(value, "/delivery-status/code"),

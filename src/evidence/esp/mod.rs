@@ -12,7 +12,7 @@ use super::attempt::{Envelope, IdKind, Status};
 use super::element::Found;
 use super::fold::{Folder, shape};
 use super::joiner::{attempt_key, first_64};
-use super::names::{NONE, Stage, enhanced_number};
+use super::names::{NONE, enhanced_number};
 use super::reply::Reply;
 use super::stamp::{SECOND, dated, rfc3339};
 use super::worker::{Said, Worker, printable};
@@ -27,7 +27,7 @@ pub(crate) struct Event {
     pub(crate) message_id: Option<String>,
     /// Microseconds UTC.
     pub(crate) at: i64,
-    pub(crate) recipients: Vec<String>,
+    pub(crate) recipients: Vec<To>,
     pub(crate) status: Option<Status>,
     /// The other side's words.
     pub(crate) response: String,
@@ -43,6 +43,26 @@ pub(crate) struct Event {
     pub(crate) retry_no: u16,
     /// The platform's id of the event.
     pub(crate) event_id: String,
+}
+
+/// A recipient of an event.
+#[derive(Debug, Default)]
+pub(crate) struct To {
+    pub(crate) address: String,
+    /// The answer to it alone, where the event tells the recipients' answers apart.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// The other side's words, and the enhanced code where they have none.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) response: String,
+    pub(crate) enhanced: String,
+}
+
+/// The one recipient of an event; none where its address is empty.
+pub(crate) fn to(address: String) -> Vec<To> {
+    if address.is_empty() { Vec::new() } else { vec![To { address, answer: None }] }
 }
 
 /// What became of an object.
@@ -165,42 +185,65 @@ impl<'a> Run<'a> {
             envelope.envelope_from = self.worker.domain(domain.as_bytes());
         }
         envelope.campaign = self.worker.text(event.campaign.as_bytes());
-        let response = event.response.trim();
-        let mut reply = Reply::bare(response.as_bytes());
-        if reply.code == 0 {
-            reply.code = event.code;
-        }
-        reply.stage = Stage::Unknown;
-        let dsn = enhanced_number(event.enhanced.trim().as_bytes()).filter(|code| code % 1_000_000 != 0).unwrap_or(0);
-        for recipient in &event.recipients {
-            let recipient = recipient.trim().trim_start_matches('<').trim_end_matches('>');
+        for to in &event.recipients {
+            let answer = to.answer.as_ref();
+            let response = answer.map_or(&event.response, |answer| &answer.response).trim();
+            let enhanced = answer.map_or(&event.enhanced, |answer| &answer.enhanced).trim();
+            let mut reply = Reply::bare(response.as_bytes());
+            if reply.code == 0 {
+                reply.code = event.code;
+            }
             let said = Said {
-                recipient: recipient.as_bytes(),
+                recipient: to.address.trim().trim_start_matches('<').trim_end_matches('>').as_bytes(),
                 relay: event.relay.as_bytes(),
                 internal: false,
                 source: event.source.as_bytes(),
                 reply,
-                dsn,
+                dsn: enhanced_number(enhanced.as_bytes()).filter(|code| code % 1_000_000 != 0).unwrap_or(0),
             };
-            let mut attempt = self.worker.attempt(event.at, self.line, status, &said);
-            attempt.retry_no = event.retry_no;
-            attempt.key = if event.event_id.is_empty() {
-                attempt_key(queue_key, &attempt)
-            } else {
-                let mut hasher = blake3::Hasher::new();
-                hasher.update(b"event id\0");
-                hasher.update(self.format.word().as_bytes());
-                hasher.update(&attempt.recipient.to_le_bytes());
-                hasher.update(event.event_id.as_bytes());
-                first_64(&hasher)
-            };
-            self.found.counts.attempt(event.at);
-            envelope.attempts.push(attempt);
+            // The answer to the last try may have no event but that of giving up.
+            if status == Status::Expired
+                && let Some(reply) = last_answer(reply)
+            {
+                self.attempt(event, &mut envelope, Status::Deferred, &Said { reply, ..said });
+            }
+            self.attempt(event, &mut envelope, status, &said);
         }
         debug_assert!(envelope.campaign == NONE || !event.campaign.is_empty());
         self.found.counts.understood += 1;
         self.found.envelopes.push(envelope);
     }
+
+    fn attempt(&mut self, event: &Event, envelope: &mut Envelope, status: Status, said: &Said<'_>) {
+        let mut attempt = self.worker.attempt(event.at, self.line, status, said);
+        attempt.retry_no = event.retry_no;
+        attempt.key = if event.event_id.is_empty() {
+            attempt_key(envelope.queue_key, &attempt)
+        } else {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(b"event id\0");
+            hasher.update(self.format.word().as_bytes());
+            hasher.update(&attempt.recipient.to_le_bytes());
+            hasher.update(event.event_id.as_bytes());
+            if Some(status) != event.status {
+                hasher.update(b"\0last try");
+            }
+            first_64(&hasher)
+        };
+        self.found.counts.attempt(&attempt);
+        envelope.attempts.push(attempt);
+    }
+}
+
+/// The temporary refusal that an event of giving up tells of: its words begin with it, or end with it in angle brackets (SES:
+/// `550 4.4.7 Message expired: unable to deliver in 840 minutes.<421 4.7.0 …>`).
+fn last_answer(reply: Reply<'_>) -> Option<Reply<'_>> {
+    if reply.code / 100 == 4 {
+        return Some(reply);
+    }
+    let inside = reply.text.strip_suffix(b">")?;
+    let quoted = Reply::bare(inside.get(memchr::memmem::find(inside, b"<4")? + 1..)?);
+    (quoted.code / 100 == 4).then_some(quoted)
 }
 
 /// The text at a path (`/mail/messageId`), numbers as text, empty where absent.
@@ -246,6 +289,14 @@ pub(crate) fn time(value: &Value, path: &str) -> Option<i64> {
         scale /= 10;
     }
     seconds.checked_mul(SECOND)?.checked_add(micros).and_then(dated)
+}
+
+/// `smtp; 421 4.7.0 …`: the words behind the type (RFC 3464 section 2.3.6).
+pub(crate) fn diagnostic(code: String) -> String {
+    match code.split_once(';') {
+        Some((kind, words)) if kind.trim().eq_ignore_ascii_case("smtp") => words.trim().to_owned(),
+        _ => code,
+    }
 }
 
 /// A small number written as number or text.

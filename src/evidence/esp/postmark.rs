@@ -1,8 +1,8 @@
-//! Postmark webhooks: outcomes only. Postmark has no event for a retry, so it cannot prove a deferral.
+//! Postmark webhooks. Postmark has no event for each retry: of a deferral it tells where it reports the message as `Transient`.
 
 use serde_json::Value;
 
-use super::{Event, Outcome, Status, first, text, time};
+use super::{Event, Outcome, Status, diagnostic, first, text, time, to};
 
 /// Reads one webhook.
 pub(crate) fn read(value: &Value) -> Outcome {
@@ -19,12 +19,9 @@ pub(crate) fn read(value: &Value) -> Outcome {
     Outcome::Event(Box::new(Event {
         id: text(value, "/MessageID"),
         at,
-        recipients: vec![first(value, &["/Recipient", "/Email"])]
-            .into_iter()
-            .filter(|email| !email.is_empty())
-            .collect(),
+        recipients: to(first(value, &["/Recipient", "/Email"])),
         status: Some(status),
-        response: first(value, &["/Details", "/Description"]),
+        response: diagnostic(first(value, &["/Details", "/Description"])),
         campaign: text(value, "/Tag"),
         sender: Some(text(value, "/From")).filter(|from| !from.is_empty()),
         event_id: text(value, "/ID"),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Outcome, Status, first, one_of, small, text, time};
+use super::{Event, Outcome, Status, first, one_of, small, text, time, to};
 
 /// Reads one event.
 pub(crate) fn read(value: &Value) -> Outcome {
@@ -35,7 +35,7 @@ pub(crate) fn read(value: &Value) -> Outcome {
         id,
         message_id: Some(first(value, &["/smtp-id", "/smtp_id"])).filter(|id| !id.is_empty()),
         at,
-        recipients: vec![text(value, "/email")].into_iter().filter(|email| !email.is_empty()).collect(),
+        recipients: to(text(value, "/email")),
         status: Some(status),
         response,
         enhanced: text(value, "/status"),

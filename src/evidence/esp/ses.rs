@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Outcome, Status, first, one_of, text, time};
+use super::{Answer, Event, Outcome, Status, To, diagnostic, first, one_of, text, time};
 
 /// Envelopes inside envelopes that are opened.
 const DEPTH: usize = 4;
@@ -73,18 +73,14 @@ fn event(value: &Value, kind: &str) -> Outcome {
         "Delivery" => {
             when = "/delivery/timestamp";
             event.status = Some(Status::Delivered);
-            event.recipients = list(value, "/delivery/recipients", "");
+            event.recipients = list(value, "/delivery/recipients");
             event.response = text(value, "/delivery/smtpResponse");
         }
         "DeliveryDelay" => {
             when = "/deliveryDelay/timestamp";
             event.status = Some(Status::Deferred);
-            event.recipients = list(value, "/deliveryDelay/delayedRecipients", "/emailAddress");
-            event.response = diagnostic(value, "/deliveryDelay/delayedRecipients");
-            event.enhanced = text(value, "/deliveryDelay/delayedRecipients/0/status");
-            if event.response.is_empty() {
-                event.response = format!("SES delay type {}", text(value, "/deliveryDelay/delayType"));
-            }
+            let otherwise = format!("SES delay type {}", text(value, "/deliveryDelay/delayType"));
+            event.recipients = answered(value, "/deliveryDelay/delayedRecipients", &otherwise);
         }
         "Bounce" => {
             when = "/bounce/timestamp";
@@ -97,14 +93,12 @@ fn event(value: &Value, kind: &str) -> Outcome {
                 ("Transient", _) => Status::Expired,
                 _ => Status::Bounced,
             });
-            event.recipients = list(value, "/bounce/bouncedRecipients", "/emailAddress");
-            event.response = diagnostic(value, "/bounce/bouncedRecipients");
-            event.enhanced = text(value, "/bounce/bouncedRecipients/0/status");
+            event.recipients = answered(value, "/bounce/bouncedRecipients", "");
         }
         "Reject" => {
             when = "/mail/timestamp";
             event.status = Some(Status::Dropped);
-            event.recipients = list(value, "/mail/destination", "");
+            event.recipients = list(value, "/mail/destination");
             event.response = text(value, "/reject/reason");
         }
         "Complaint" => return Outcome::Complaint,
@@ -125,17 +119,22 @@ fn first_of(value: &Value, paths: &[&str]) -> String {
     paths.iter().map(|path| one_of(value, path)).find(|text| !text.is_empty()).unwrap_or_default()
 }
 
-/// The texts of a list, each at `inner` of its element.
-fn list(value: &Value, path: &str, inner: &str) -> Vec<String> {
-    let elements = value.pointer(path).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    elements.iter().map(|element| text(element, inner)).filter(|text| !text.is_empty()).collect()
+fn elements<'v>(value: &'v Value, path: &str) -> &'v [Value] {
+    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// `smtp; 421 4.7.0 …`: the words behind the type (RFC 3464 section 2.3.6).
-fn diagnostic(value: &Value, path: &str) -> String {
-    let code = text(value, &format!("{path}/0/diagnosticCode"));
-    match code.split_once(';') {
-        Some((kind, words)) if kind.trim().eq_ignore_ascii_case("smtp") => words.trim().to_owned(),
-        _ => code,
-    }
+/// A list of addresses.
+fn list(value: &Value, path: &str) -> Vec<To> {
+    elements(value, path).iter().flat_map(|element| super::to(text(element, ""))).collect()
+}
+
+/// A list of recipients, each with the answer to it; `otherwise` where it has none.
+fn answered(value: &Value, path: &str, otherwise: &str) -> Vec<To> {
+    let answered = |element: &Value| {
+        let words = diagnostic(text(element, "/diagnosticCode"));
+        let response = if words.is_empty() { otherwise.to_owned() } else { words };
+        let answer = Some(Answer { response, enhanced: text(element, "/status") });
+        To { address: text(element, "/emailAddress"), answer }
+    };
+    elements(value, path).iter().map(answered).filter(|to| !to.address.is_empty()).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Event, Outcome, Status, first, small, smtp_code, text, time};
+use super::{Event, Outcome, Status, first, small, smtp_code, text, time, to};
 
 /// Reads one object.
 pub(crate) fn read(value: &Value, out: &mut Vec<Outcome>) {
@@ -45,10 +45,7 @@ fn event(value: &Value) -> Outcome {
     Outcome::Event(Box::new(Event {
         id: text(value, "/message_id"),
         at,
-        recipients: vec![first(value, &["/raw_rcpt_to", "/rcpt_to"])]
-            .into_iter()
-            .filter(|rcpt| !rcpt.is_empty())
-            .collect(),
+        recipients: to(first(value, &["/raw_rcpt_to", "/rcpt_to"])),
         status: Some(status),
         response,
         code: smtp_code(value, "/error_code"),

@@ -42,6 +42,11 @@ pub(super) const ALL: Key = Key { column: "NULL", of_flow: Some("NULL"), join: "
 /// Seconds from the first attempt to the end, as whole seconds of the clock.
 pub(crate) const DELAY: &str = "epoch_us(l.final_at) // 1000000 - epoch_us(l.first_at) // 1000000";
 
+/// Returns the median of a column: of an even number of values the mean of the two in the middle, without its fraction.
+pub(super) fn median(column: &str) -> String {
+    format!("floor(quantile_cont({column}, 0.5))::BIGINT")
+}
+
 /// Returns the pairs of an outcome, by its number, over rows `l` of `delivery_flow`.
 pub(crate) fn pairs_of(outcome: u8) -> String {
     format!("coalesce(sum(l.pairs) FILTER (WHERE l.outcome = {outcome}), 0)::UBIGINT")
@@ -183,8 +188,9 @@ fn median_delays(
     Key { column, join, .. }: Key,
 ) -> duckdb::Result<Vec<(Option<String>, Option<u64>)>> {
     let sql = format!(
-        "SELECT g::VARCHAR, d FROM (SELECT {column} AS g, quantile_disc({DELAY}, 0.5) AS d FROM delivery_life l {join}
-         WHERE l.outcome = 1 AND {within} GROUP BY g)"
+        "SELECT g::VARCHAR, d FROM (SELECT {column} AS g, {} AS d FROM delivery_life l {join}
+         WHERE l.outcome = 1 AND {within} GROUP BY g)",
+        median(DELAY)
     );
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {

@@ -114,6 +114,9 @@ pub struct DeliverySummary {
     pub total: Outcomes,
     /// Message and recipient pairs whose attempts all went to one's own next hop; in no row and not in the total.
     pub internal: u64,
+    /// Message and recipient pairs of the rows whose envelope sender no log says; only where the question was about a domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_unknown: Option<u64>,
 }
 
 impl DeliverySummary {
@@ -169,6 +172,6 @@ pub struct Outcomes {
     pub dropped: u64,
     /// Pairs without an end yet: neither success nor loss.
     pub pending: u64,
-    /// Half of the late ones took this long or longer from first attempt to delivery, seconds.
+    /// Median time of the late ones from first attempt to delivery, whole seconds.
     pub median_delay_late_s: Option<u64>,
 }

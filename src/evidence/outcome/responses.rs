@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 
-use super::figures::{DELAY, Groups, Sums, parts};
+use super::figures::{DELAY, Groups, Sums, median, parts};
 
 /// Lines weigh more than lives: a part of them is smaller.
 const WEIGHT: u64 = 3;
@@ -47,10 +47,11 @@ pub(super) fn groups(connection: &Connection, within: &str, pairs: u64) -> duckd
         }
     }
     let sql = format!(
-        "SELECT response::VARCHAR, quantile_disc(delay, 0.5) FROM (
+        "SELECT response::VARCHAR, {} FROM (
             SELECT DISTINCT x.message_key, x.recipient_key, x.response, l.delay FROM delivery_line x JOIN (
                 SELECT l.message_key, l.recipient_key, {DELAY} AS delay FROM delivery_life l WHERE l.outcome = 1 AND {within}) l
-            USING (message_key, recipient_key) WHERE x.status <> 5 AND x.status <> 3) GROUP BY 1"
+            USING (message_key, recipient_key) WHERE x.status <> 5 AND x.status <> 3) GROUP BY 1",
+        median("delay")
     );
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;

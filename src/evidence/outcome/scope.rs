@@ -20,7 +20,8 @@ pub struct DeliveryScope {
     pub sources: Vec<String>,
     /// Whether lives whose sending address no log says count as sent from `sources`.
     pub or_unknown_source: bool,
-    /// Envelope sender domains: this one and those under it. Lives whose sender no log says are part of it.
+    /// Envelope sender domains: this one and those under it. Lives whose sender no log says are part of it; those of the null
+    /// sender are not: a notice of non-delivery is no mail of a domain.
     pub domain: Option<String>,
     /// Campaigns.
     pub campaigns: Vec<String>,
@@ -85,7 +86,7 @@ impl DeliveryScope {
         }
         if let Some(domain) = &self.domain {
             let (name, under) = (quoted(domain), quoted(&format!(".{domain}")));
-            let senders = numbers(&format!("\"text\" = {name} OR \"text\" = '' OR ends_with(\"text\", {under})"))?;
+            let senders = numbers(&format!("\"text\" = {name} OR ends_with(\"text\", {under})"))?;
             parts.push(format!("(l.envelope_from IS NULL OR l.envelope_from IN ({senders}))"));
         }
         if !self.campaigns.is_empty() {

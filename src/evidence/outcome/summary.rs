@@ -9,6 +9,7 @@ use super::figures::{ALL, Groups, Key, Shared, Sums};
 use super::scope::Within;
 use super::{DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, Outcomes, figures, responses};
 use crate::query::QueryError;
+use crate::words::counted;
 
 /// Answers what became of the mail.
 ///
@@ -49,7 +50,19 @@ impl DeliveryFlow<'_> {
         }
         let internal =
             connection.query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))?;
-        Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal })
+        let sender_unknown = match scope.domain {
+            Some(_) => Some(self.sender_unknown(&within)?),
+            None => None,
+        };
+        Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal, sender_unknown })
+    }
+
+    fn sender_unknown(&self, within: &Within) -> duckdb::Result<u64> {
+        let sql = format!(
+            "SELECT coalesce(sum(l.pairs), 0)::UBIGINT FROM delivery_flow l WHERE l.envelope_from IS NULL AND {}",
+            within.flow
+        );
+        self.connection.query_row(&sql, [], |row| row.get(0))
     }
 
     /// Answers for everything in a part of what was scanned.
@@ -130,7 +143,11 @@ fn named(connection: &Connection, by: DeliveryBy, groups: Groups) -> duckdb::Res
         let name = match by {
             DeliveryBy::Gateway => key,
             DeliveryBy::Day => key.and_then(|days| day(&days)),
-            _ => found.map(|(name, ..)| name.clone()).or_else(|| absent.map(str::to_owned)),
+            // A recipient of the null address has no domain.
+            _ => found
+                .map(|(name, ..)| name.clone())
+                .filter(|name| !name.is_empty())
+                .or_else(|| absent.map(str::to_owned)),
         };
         DeliveryRow {
             name: BTreeMap::from([(by.key(), name)]),
@@ -157,6 +174,9 @@ fn day(days: &str) -> Option<String> {
 fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
     let everything = DeliveryScope::default();
     let held = DeliveryFlow::of(connection, &everything).and_then(|flow| flow.span(&everything));
+    let internal: u64 = connection
+        .query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))
+        .unwrap_or_default();
     let text = match held {
         Ok(Some((first, last))) => {
             let gateways: Vec<String> = connection
@@ -172,6 +192,10 @@ fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
                 gateways.join(", ")
             )
         }
+        Ok(None) if internal > 0 => format!(
+            "all delivery evidence of the store ({}) is of mail to one's own next hop (mailboxes, filters, relays on private addresses), which says nothing of other receivers: the log of the relay that hands the mail to them does",
+            counted(internal, "message")
+        ),
         _ => "the store holds no delivery evidence yet: `dmarcase delivery import PATH` reads logs of mail systems and events of sending platforms"
             .to_owned(),
     };

@@ -5,8 +5,8 @@ use duckdb::Connection;
 
 use super::messages::stage;
 
-/// The order of lines: by time, and of one moment as they stand in the log.
-pub(crate) const MOMENT: &str = "attempt_at, line, attempt_key";
+/// The order of lines: by time, and of one moment as they stand in the log. A last try comes before the end that the same line tells.
+pub(crate) const MOMENT: &str = "attempt_at, line, status = 3, attempt_key";
 
 /// Expiries that the queue states for a message, not for a recipient, become lines of the recipients that had no answer:
 /// neither delivered nor refused for good nor given up already. Their response is the last one that they got.

@@ -11,6 +11,8 @@ use crate::store::Columns;
 
 /// No queue keeps a message longer: lines further apart under one reusable id are of two messages.
 const LONGEST_LIFE: i64 = 30 * 86_400 * SECOND;
+/// Nor does an id that is given once come back so much later: the lines were read in another year.
+const ANOTHER_YEAR: i64 = 180 * 86_400 * SECOND;
 
 /// The messages of one commit.
 #[derive(Debug, Default)]
@@ -68,7 +70,11 @@ impl Messages {
     /// Finds or makes the message of an envelope; `None` where it has nothing to say and nobody to say it of.
     pub(super) fn place(&mut self, envelope: Envelope, has_attempts: bool) -> Option<u64> {
         let lives = self.known.entry(envelope.queue_key).or_default();
-        let fits = |message: &&mut Message| !envelope.reusable || same(&message.envelope, &envelope);
+        let fits = |message: &&mut Message| {
+            let longest = if envelope.reusable { LONGEST_LIFE } else { ANOTHER_YEAR };
+            distance(&message.envelope, &envelope) < longest
+                && (!envelope.reusable || same(&message.envelope, &envelope))
+        };
         if let Some(message) =
             lives.iter_mut().filter(fits).min_by_key(|message| distance(&message.envelope, &envelope))
         {
@@ -138,7 +144,7 @@ impl Messages {
     }
 }
 
-/// Says whether two parts under one reusable queue id can be of one message.
+/// Says whether two parts under one reusable queue id, near each other in time, can be of one message.
 fn same(known: &Envelope, new: &Envelope) -> bool {
     if let (Some(a), Some(b)) = (&known.message_id, &new.message_id) {
         return a == b;
@@ -146,10 +152,7 @@ fn same(known: &Envelope, new: &Envelope) -> bool {
     // `removed` ends a life: what begins after it is another. Whole seconds, since syslog knows no more.
     let after =
         |ended: Option<i64>, begun: i64| ended.is_some_and(|end| begun.div_euclid(SECOND) > end.div_euclid(SECOND));
-    if after(known.removed_at, new.first_at) || after(new.removed_at, known.first_at) {
-        return false;
-    }
-    distance(known, new) < LONGEST_LIFE
+    !(after(known.removed_at, new.first_at) || after(new.removed_at, known.first_at))
 }
 
 /// How far apart two parts lie; overlapping ones are nearest.

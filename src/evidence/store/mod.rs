@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
-use super::{LogFormat, MEMORY, Options, Reader, Recipients};
+use super::{LogFormat, Logs, MEMORY, Options, Reader, Recipients, YearRead};
 use crate::store::{Access, Run, Store, StoreError, in_transaction, set_setting, setting};
 pub use judge::{is_judged, judge};
 pub(crate) use lives::MOMENT;
@@ -29,6 +29,10 @@ pub const COMMIT: usize = 200_000;
 
 /// The setting that holds the key of the recipients' hashes.
 const SECRET: &str = "delivery secret";
+
+/// What the settings begin with that remember logs without years: the digest of the log follows, and its year and path are the
+/// value.
+const LOG: &str = "delivery log ";
 
 /// What became of one file.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +105,9 @@ impl DeliveryWriter {
         let texts = tables::texts(connection).map_err(StoreError::query(doing))?;
         let responses = tables::responses(connection).map_err(StoreError::query(doing))?;
         let routes = Routes::load(connection).map_err(StoreError::query(doing))?;
-        let reader = Reader { options, recipients: Recipients::new(key, keep_recipients), gateways, texts, responses };
+        let logs = logs(connection).map_err(StoreError::query(doing))?;
+        let recipients = Recipients::new(key, keep_recipients);
+        let reader = Reader { options, recipients, gateways, texts, responses, logs };
         let number = |text: &String| reader.texts.number(text);
         let sources = sources.iter().map(|(host, address)| (host.as_ref().map(number), number(address))).collect();
         let writer = Self {
@@ -169,6 +175,9 @@ impl DeliveryWriter {
             for file in files {
                 let Some(kept) = self.files.get(file.place) else { continue };
                 rows::file(connection, self.run.number, kept, file, &zone)?;
+                if let Some(YearRead { year, content: Some(content), before: None, .. }) = &file.counts.year {
+                    set_setting(connection, &format!("{LOG}{content}"), &format!("{year} {}", file.path))?;
+                }
             }
             let (items, bytes) = files.iter().fold((0, 0), |(n, bytes), file| (n + 1, bytes + file.counts.bytes));
             connection.execute(
@@ -217,6 +226,17 @@ impl DeliveryWriter {
         let touched = messages.touched();
         lives::again(connection, &touched)
     }
+}
+
+/// Reads the logs without years that the store remembers.
+fn logs(connection: &Connection) -> duckdb::Result<Logs> {
+    let mut statement = connection.prepare("SELECT name, \"value\" FROM setting WHERE starts_with(name, ?)")?;
+    let rows = statement.query_map([LOG], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    Ok(Logs::with(rows.into_iter().filter_map(|(name, value)| {
+        let (year, path) = value.split_once(' ')?;
+        Some((name.strip_prefix(LOG)?.to_owned(), (path.to_owned(), year.parse().ok()?)))
+    })))
 }
 
 /// Fills the operator's address in where the log does not say one.

@@ -65,6 +65,8 @@ const RECIPIENTS: [&str; 6] = ["recipients", "affected", "share", "severity", "a
 impl Answer for DeliverySummary {
     fn page(&self) -> Page {
         let total = &self.total;
+        let ends = [total.delivered_first, total.delivered_late, total.expired, total.bounced, total.dropped];
+        let all = ends.iter().sum::<u64>() + total.pending;
         let of_recipients = |key: &str| key == self.by.key() || RECIPIENTS.contains(&key);
         let of_messages = |key: &str| key == self.by.key() || !RECIPIENTS.contains(&key);
         let mut page = Page::new()
@@ -75,7 +77,7 @@ impl Answer for DeliverySummary {
             ))
             .table(table(self, of_recipients))
             .line(String::new())
-            .line("What became of the messages to them:")
+            .line("What became of the messages to them, one to three recipients counted three times:")
             .table(table(self, of_messages))
             .line(String::new())
             .line(format!(
@@ -85,11 +87,13 @@ impl Answer for DeliverySummary {
                 percent(total.share)
             ))
             .line(format!(
-                "Of all messages {} came at once, {} late, {} expired, {} bounced, {} are open.",
+                "{}: {} at once, {} late, {} expired, {} bounced, {} dropped before any attempt, {} open.",
+                counted(all, "message"),
                 count(total.delivered_first),
                 count(total.delivered_late),
                 count(total.expired),
                 count(total.bounced),
+                count(total.dropped),
                 count(total.pending),
             ))
             .line(
@@ -111,9 +115,13 @@ impl Answer for DeliverySummary {
                     "`delivery import --source-ip ADDRESS` says it for all; --ip ADDRESS --or-unknown-ip counts both.",
                 );
         }
+        if let Some(unknown) = self.sender_unknown.filter(|unknown| *unknown > 0) {
+            page =
+                page.line(format!("Counted though no log says the envelope sender: {}.", counted(unknown, "message")));
+        }
         if self.internal > 0 {
             page = page.line(format!(
-                "{} to one's own next hop (mailboxes, filters, private addresses) not counted.",
+                "Not counted: {} to one's own next hop (mailboxes, filters, relays on private addresses).",
                 counted(self.internal, "message")
             ));
         }

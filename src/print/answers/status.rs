@@ -20,6 +20,13 @@ impl Answer for Status {
                 counted(self.records, "record"),
                 counted(self.messages, "message")
             ));
+        if let (Some(since), Some(until)) = (self.delivery_first_day, self.delivery_last_day) {
+            page = page.line(format!(
+                "delivery evidence of {}, first attempts {}",
+                counted(self.delivery_messages, "message"),
+                days(Span { since, until })
+            ));
+        }
         let mut outcomes = Table::new(&[("outcome", "ledger outcome"), ("entries", "entries")]);
         for one in &self.outcomes {
             outcomes.row(vec![one.outcome.as_str().into(), one.entries.into()]);
@@ -31,7 +38,7 @@ impl Answer for Status {
             ("started_at", "started"),
             ("ended_at", "ended"),
             ("items", "items"),
-            ("reports_stored", "stored"),
+            ("reports_stored", "reports stored"),
             ("rejected", "rejected"),
             ("error", "error"),
         ]);
