@@ -89,3 +89,15 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text)
     }
 }
+
+/// Returns a text as one word of a POSIX shell's command line, quoted where it must be: what a command that people copy is
+/// written with. Its names come from strangers' logs.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@' | '%' | '+' | ',');
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    // Inside double quotes these keep their meaning (POSIX.1 section 2.2.3), and `!` does at a prompt.
+    let double = text.contains('\'') && !text.contains(['"', '$', '`', '\\', '!']);
+    Cow::Owned(if double { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) })
+}

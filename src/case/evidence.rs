@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 
 use super::types::{DayRow, ResponseRow, Retries, SmtpPart};
-use crate::evidence::{DELAY, DeliveryScope, Within, pairs_of, unfold};
+use crate::evidence::{DELAY, DeliveryScope, MOMENT, Within, pairs_of, unfold};
 use crate::query::quoted;
 
 /// Responses of one kind that a case shows.
@@ -48,7 +48,7 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
         format!(
             "SELECT coalesce(r.shape, '(no response)'), r.smtp_code, r.enhanced_code, r.stage, r.template, g.*,
                 coalesce(list_has_any(r.reputation_of, [{}, {}]), false)
-             FROM (SELECT x.response, arg_min(x.attempt_key, (x.attempt_at, x.line, x.attempt_key)) AS example, count(*) AS attempts,
+             FROM (SELECT x.response, arg_min(x.attempt_key, ({MOMENT})) AS example, count(*) AS attempts,
                     count(DISTINCT x.recipient_key), count(DISTINCT x.recipient_domain), epoch_us(min(x.attempt_at)), epoch_us(max(x.attempt_at))
                 FROM delivery_line x
                 SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE l.deferrals > 0 AND {within}) l

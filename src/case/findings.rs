@@ -1,11 +1,15 @@
 //! Part 6: what the newest check of each subject found. What was not checked is said so, with the command that checks it.
 
+use std::net::IpAddr;
+
 use duckdb::Connection;
 
 use super::evidence::{one_line, time};
 use super::types::{Case, DnsPart, FindingRow, LookupRow, Missing};
 use super::{CaseError, Facts, list_of};
+use crate::parse::is_domain;
 use crate::query::quoted;
+use crate::words::shell_word;
 
 /// Days after which a check is too old to speak for today.
 const FRESH_DAYS: i64 = 14;
@@ -94,15 +98,22 @@ fn not_checked(kind: &str, subject: &str, name: &str) -> FindingRow {
     }
 }
 
-/// The command that checks a subject of the case.
-pub(super) fn command(case: &Case, subject: &str) -> String {
+/// Said in place of a command about what DNS cannot hold: logs write anything where a domain or an address should stand.
+pub(super) const NO_NAME: &str = "no command: it is neither a domain nor an address, and DNS cannot hold it";
+
+/// The command that checks a subject of the case; `None` where the subject is no domain and no address.
+pub(super) fn command(case: &Case, subject: &str) -> Option<String> {
     let request = &case.request;
+    let address = |text: &str| text.parse::<IpAddr>().is_ok();
     if subject != request.domain && !request.ips.iter().any(|ip| ip == subject) {
-        return format!("dmarcase check {subject} --no-blocklists");
+        return is_domain(subject).then(|| format!("dmarcase check {} --no-blocklists", shell_word(subject)));
     }
-    let ips: String = request.ips.iter().map(|ip| format!(" --ip {ip}")).collect();
-    let helo = request.helo.as_ref().map_or_else(String::new, |helo| format!(" --helo {helo}"));
-    format!("dmarcase check {}{ips}{helo}", request.domain)
+    if !is_domain(&request.domain) || subject != request.domain && !address(subject) {
+        return None;
+    }
+    let ips: String = request.ips.iter().filter(|ip| address(ip)).map(|ip| format!(" --ip {ip}")).collect();
+    let helo = request.helo.as_ref().map_or_else(String::new, |helo| format!(" --helo {}", shell_word(helo)));
+    Some(format!("dmarcase check {}{ips}{helo}", request.domain))
 }
 
 /// The checks that are missing, too old or without an answer, and the commands that make them.
@@ -124,7 +135,7 @@ pub(super) fn missing(case: &Case) -> Vec<Missing> {
                 Some(at) => format!("{} ({})", one.subject, at.format("%Y-%m-%d")),
                 None => format!("{} of {}", one.name, one.subject),
             };
-            let how = format!("`{}`", command(case, &one.subject));
+            let how = command(case, &one.subject).map_or_else(|| NO_NAME.to_owned(), |command| format!("`{command}`"));
             match commands.iter_mut().find(|(other, _)| *other == how) {
                 Some((_, list)) if list.contains(&what) => {}
                 Some((_, list)) => list.push(what),

@@ -4,7 +4,7 @@ use duckdb::Connection;
 
 use super::evidence::{Affected, one_line, time};
 use super::types::{HistoryRow, Sample, SamplePart};
-use crate::evidence::unfold;
+use crate::evidence::{MOMENT, unfold};
 
 /// Samples that an escalation asks for.
 pub(super) const SAMPLES: usize = 5;
@@ -116,7 +116,7 @@ fn histories(connection: &Connection, chosen: &[Candidate], samples: &mut [Sampl
             n.path || ':' || l.line
          FROM ({}) l LEFT JOIN delivery_response r ON r.response_no = l.response
          LEFT JOIN delivery_text h ON h.text_no = l.relay LEFT JOIN delivery_file n ON n.file_no = l.\"file\"
-         ORDER BY l.attempt_at, l.line, l.attempt_key",
+         ORDER BY {MOMENT}",
         lines.join(" UNION ALL ")
     );
     let mut statement = connection.prepare(&sql)?;

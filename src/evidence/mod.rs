@@ -43,6 +43,7 @@ pub use outcome::{
 pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;
+pub(crate) use store::MOMENT;
 pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead, is_judged, judge};
 
 /// What the engine may use for delivery evidence, written or read. Order means nothing there, and keeping it costs.

@@ -38,8 +38,10 @@ pub(super) fn authentication(case: &Case) -> Section {
     }
     let by = |word: &str| {
         format!(
-            "dmarcase rates --by {word} --domain {0} --domain '*.{0}' --since {1} --until {2}",
-            case.request.domain, domains.since, domains.until
+            "dmarcase rates --by {word}{} --since {} --until {}",
+            super::domains(case),
+            domains.since,
+            domains.until
         )
     };
     section.heading("By policy domain");

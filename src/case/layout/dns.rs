@@ -1,7 +1,7 @@
 //! Part 6: DNS and identity.
 
 use super::super::document::Section;
-use super::super::findings::command;
+use super::super::findings::{NO_NAME, command};
 use super::super::types::Case;
 use super::{sql, stamp};
 
@@ -22,7 +22,10 @@ pub(super) fn dns(case: &Case) -> Section {
                         ("defect", Some(severity)) => format!("defect ({severity})"),
                         (state, _) => state.to_owned(),
                     },
-                    finding.detail.clone().unwrap_or_else(|| format!("run: {}", command(case, &finding.subject))),
+                    finding.detail.clone().unwrap_or_else(|| match command(case, &finding.subject) {
+                        Some(command) => format!("run: {command}"),
+                        None => NO_NAME.to_owned(),
+                    }),
                     finding.found_at.map_or_else(|| "–".to_owned(), stamp),
                 ]
             })

@@ -14,6 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::document::{Block, Document, Section};
 use super::types::Case;
+use crate::words::shell_word;
 
 /// A command up to this long stands beside its figures.
 const INLINE: usize = 160;
@@ -83,7 +84,7 @@ fn appendix(sections: &mut [Section]) -> Option<Section> {
 
 /// The command that answers about the reports of the case: its domain, its days, and the day that it counts as today.
 fn about_reports(command: &str, case: &Case) -> String {
-    let mut text = format!("dmarcase {command} --domain {0} --domain '*.{0}'", case.request.domain);
+    let mut text = format!("dmarcase {command}{}", domains(case));
     for (flag, day) in
         [("since", case.period.reports_since), ("until", case.period.reports_until), ("as-of", Some(case.method.as_of))]
     {
@@ -94,12 +95,18 @@ fn about_reports(command: &str, case: &Case) -> String {
     text
 }
 
+/// The flags that name the domain of the case and what is under it.
+fn domains(case: &Case) -> String {
+    let domain = &case.request.domain;
+    format!(" --domain {} --domain {}", shell_word(domain), shell_word(&format!("*.{domain}")))
+}
+
 /// How to run a statement: the command where it is short, else the statement alone.
 fn sql(statement: &str) -> String {
     if statement.chars().count() > INLINE {
         return statement.to_owned();
     }
-    format!("dmarcase sql \"{}\"", statement.replace('"', "\\\""))
+    format!("dmarcase sql {}", shell_word(statement))
 }
 
 /// A time for people.

@@ -4,7 +4,7 @@ use super::super::document::{Block, Chart, Section};
 use super::super::types::{Case, DayRow, IpsFrom};
 use super::{period, span};
 use crate::evidence::{DeliverySummary, Outcomes};
-use crate::words::{count, percent};
+use crate::words::{count, percent, shell_word};
 
 pub(super) fn outcomes(case: &Case) -> Section {
     let part = &case.outcomes;
@@ -39,7 +39,10 @@ pub(super) fn outcomes(case: &Case) -> Section {
     }
     if !part.days.is_empty() {
         days(&mut section, case);
-        section.reproduce(format!("dmarcase delivery summary --by day --gateway {}{flags}", case.request.gateway));
+        section.reproduce(format!(
+            "dmarcase delivery summary --by day --gateway {}{flags}",
+            shell_word(&case.request.gateway)
+        ));
     }
     section
 }
@@ -137,11 +140,11 @@ fn flags(case: &Case) -> String {
         }
     }
     for ip in &case.request.ips {
-        flags.push_str(&format!(" --ip {ip}"));
+        flags.push_str(&format!(" --ip {}", shell_word(ip)));
     }
     if case.request.ips.len() == 1 || case.request.ips_from == IpsFrom::Logs {
         flags.push_str(" --or-unknown-ip");
     }
-    flags.push_str(&format!(" --domain {}", case.request.domain));
+    flags.push_str(&format!(" --domain {}", shell_word(&case.request.domain)));
     flags
 }

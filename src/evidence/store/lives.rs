@@ -5,6 +5,9 @@ use duckdb::Connection;
 
 use super::messages::stage;
 
+/// The order of lines: by time, and of one moment as they stand in the log.
+pub(crate) const MOMENT: &str = "attempt_at, line, attempt_key";
+
 /// Expiries that the queue states for a message, not for a recipient, become lines of the recipients that had no answer:
 /// neither delivered nor refused for good nor given up already. Their response is the last one that they got.
 const EXPIRE: &str = "
@@ -13,7 +16,7 @@ SELECT xor(xor(l.message_key, l.recipient_key), 11400714819323198485::UBIGINT), 
     any_value(l.recipient_domain), any_value(e.expired_at), 3, false, arg_max(l.response, l.moment), arg_max(l.vars, l.moment),
     arg_max(l.relay, l.moment), arg_max(l.route, l.moment), arg_max(l.source, l.moment),
     arg_max(l.source_from, l.moment), NULL, NULL, NULL
-FROM (SELECT *, (attempt_at, line, attempt_key) AS moment FROM delivery_line) l
+FROM (SELECT *, (MOMENT) AS moment FROM delivery_line) l
 JOIN delivery_envelope e ON e.message_key = l.message_key AND e.expired_at IS NOT NULL
 WHERE l.attempt_at >= make_timestamp(FIRST::BIGINT)::TIMESTAMPTZ AND l.message_key IN (SELECT key FROM delivery_stage_life)
 GROUP BY l.message_key, l.recipient_key
@@ -44,7 +47,7 @@ SELECT l.message_key, l.recipient_key, any_value(l.recipient_domain),
     arg_min(l.response, l.moment) FILTER (WHERE l.status = 1),
     coalesce(min(l.attempt_at) FILTER (WHERE l.status = 0), min(l.attempt_at) FILTER (WHERE l.status = 3),
         min(l.attempt_at) FILTER (WHERE l.status = 2), min(l.attempt_at) FILTER (WHERE l.status = 4))
-FROM (SELECT *, (attempt_at, line, attempt_key) AS moment FROM delivery_line) l
+FROM (SELECT *, (MOMENT) AS moment FROM delivery_line) l
 LEFT JOIN delivery_envelope e ON e.message_key = l.message_key
 LEFT JOIN delivery_response r ON r.response_no = l.response
 LEFT JOIN delivery_route o ON o.route_no = l.route
@@ -97,8 +100,8 @@ pub(super) fn again_for_all(connection: &Connection) -> duckdb::Result<()> {
 }
 
 fn work_out(connection: &Connection, first: i64) -> duckdb::Result<()> {
-    let first = first.to_string();
-    connection.execute_batch(&EXPIRE.replace("FIRST", &first))?;
+    let sql = |text: &str| text.replace("FIRST", &first.to_string()).replace("MOMENT", MOMENT);
+    connection.execute_batch(&sql(EXPIRE))?;
     connection.execute_batch("DELETE FROM delivery_life WHERE message_key IN (SELECT key FROM delivery_stage_life)")?;
-    connection.execute_batch(&LIVES.replace("FIRST", &first))
+    connection.execute_batch(&sql(LIVES))
 }

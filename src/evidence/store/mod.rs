@@ -17,6 +17,7 @@ use super::names::NONE;
 use super::{LogFormat, MEMORY, Options, Reader, Recipients};
 use crate::store::{Access, Run, Store, StoreError, in_transaction, set_setting, setting};
 pub use judge::{is_judged, judge};
+pub(crate) use lives::MOMENT;
 use messages::Messages;
 use tables::Routes;
 
