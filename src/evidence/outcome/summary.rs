@@ -49,7 +49,20 @@ impl DeliveryFlow<'_> {
         }
         let internal =
             connection.query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))?;
-        Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal })
+        let (mut total, left_out) = (total.outcomes(), self.left_out(scope)?);
+        if !left_out.not_graded.is_empty() {
+            total.not_graded();
+        }
+        for row in &mut rows {
+            let not_graded = match (by, row.name.get(by.key()).and_then(Option::as_ref)) {
+                (DeliveryBy::Gateway, Some(gateway)) => left_out.not_graded.contains(gateway),
+                _ => !left_out.not_graded.is_empty(),
+            };
+            if not_graded {
+                row.outcomes.not_graded();
+            }
+        }
+        Ok(DeliverySummary { since, until, by, rows, total, internal, left_out, as_of: scope.cut })
     }
 
     /// Answers for everything in a part of what was scanned.
@@ -58,8 +71,11 @@ impl DeliveryFlow<'_> {
     /// The store cannot be asked.
     pub fn outcomes(&self, scope: &DeliveryScope) -> duckdb::Result<Outcomes> {
         let connection = self.connection;
-        let within = scope.within(connection)?;
-        Ok(everything(connection, &within)?.outcomes())
+        let mut outcomes = everything(connection, &scope.within(connection)?)?.outcomes();
+        if !self.left_out(scope)?.not_graded.is_empty() {
+            outcomes.not_graded();
+        }
+        Ok(outcomes)
     }
 }
 
@@ -157,8 +173,8 @@ fn day(days: &str) -> Option<String> {
 fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
     let everything = DeliveryScope::default();
     let held = DeliveryFlow::of(connection, &everything).and_then(|flow| flow.span(&everything));
-    let text = match held {
-        Ok(Some((first, last))) => {
+    let text = match (held, scope.cut) {
+        (Ok(Some((first, last))), _) => {
             let gateways: Vec<String> = connection
                 .prepare("SELECT DISTINCT gateway FROM delivery_route ORDER BY 1")
                 .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
@@ -167,11 +183,13 @@ fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
                 Some(gateway) => format!(" behind the gateway {gateway}"),
                 None => String::new(),
             };
+            let until = scope.cut.map_or_else(String::new, |day| format!(", up to {day},"));
             format!(
-                "no delivery evidence{asked} in that scope; the store holds first attempts from {first} to {last}, gateways {}",
+                "no delivery evidence{asked} in that scope; the store holds{until} first attempts from {first} to {last}, gateways {}",
                 gateways.join(", ")
             )
         }
+        (_, Some(day)) => format!("the store holds no delivery evidence up to {day}"),
         _ => "the store holds no delivery evidence yet: `dmarcase delivery import PATH` reads logs of mail systems and events of sending platforms"
             .to_owned(),
     };
