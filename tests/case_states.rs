@@ -268,7 +268,7 @@ fn refusals_for_good_are_another_kind_of_case() {
     let alone: String = (0..3).map(|n| message(n, &format!("r{n}@c{n}.test"), &[(&at(26, 8), BLOCKED)])).collect();
     let case = Place::with(&alone).case(&[]);
     assert_eq!((&case["request"]["gateway"], &case["smtp"]["refusals"]), (&"proofpoint".into(), &3.into()));
-    assert_eq!(case["request"]["subject"], "Proofpoint 550 reputation blocks on our mail");
+    assert_eq!(case["request"]["subject"], "Proofpoint 550 reputation blocks on IP 192.0.2.10");
 }
 
 #[test]

@@ -29,24 +29,49 @@ impl<'a> Affected<'a> {
     }
 }
 
-/// The sending addresses that logs and responses name for the affected mail of a scope, of which `delivery_flow` stands.
+/// The sending addresses that logs and responses name for the affected mail of a scope, of which `delivery_flow` stands, and after
+/// them those of mail that was refused for good.
 pub(super) fn sources_of(connection: &Connection, scope: &DeliveryScope) -> duckdb::Result<Vec<String>> {
-    let sql = format!(
+    let within = scope.within(connection)?;
+    let deferred = format!(
         "SELECT t.\"text\" FROM delivery_flow l JOIN delivery_text t ON t.text_no = l.source
          WHERE l.affected AND {} GROUP BY 1 ORDER BY sum(l.pairs) DESC, 1",
-        scope.within(connection)?.flow
+        within.flow
     );
-    connection.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
+    let refused = format!(
+        "SELECT t.\"text\" FROM delivery_line x
+         SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE l.outcome IN (2, 3) AND {}) l
+            USING (message_key, recipient_key)
+         JOIN delivery_text t ON t.text_no = x.source JOIN delivery_response r ON r.response_no = x.response
+         WHERE x.status = 2 AND {} GROUP BY 1 ORDER BY count(*) DESC, 1",
+        within.lives,
+        reputation(scope)
+    );
+    let mut sources: Vec<String> = Vec::new();
+    for sql in [deferred, refused] {
+        let mut statement = connection.prepare(&sql)?;
+        for source in statement.query_map([], |row| row.get(0))? {
+            let source = source?;
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// The condition that a response `r` is the reputation answer of the scope's gateway. A case is about one, so its answers are judged
+/// once, not at every line.
+fn reputation(scope: &DeliveryScope) -> String {
+    let gateway = scope.gateway.as_deref().unwrap_or_default();
+    let family = gateway.split('-').next().unwrap_or_default();
+    format!("coalesce(list_has_any(r.reputation_of, [{}, {}]), false)", quoted(gateway), quoted(family))
 }
 
 /// Part 2.
 pub(super) fn smtp(affected: &Affected<'_>, shown: &Shown) -> duckdb::Result<SmtpPart> {
     let Affected { connection, scope, .. } = affected;
-    // A case is about one gateway, so its answers are judged once, not at every line.
-    let gateway = scope.gateway.as_deref().unwrap_or_default();
-    let family = gateway.split('-').next().unwrap_or_default();
-    let reputation =
-        format!("coalesce(list_has_any(r.reputation_of, [{}, {}]), false)", quoted(gateway), quoted(family));
+    let reputation = reputation(scope);
     let lives = &affected.within.lives;
     // Only a life with a deferral, or without a good end, can hold a refusal.
     let refused = format!(
