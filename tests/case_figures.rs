@@ -235,10 +235,11 @@ fn case() -> Value {
     .clone()
 }
 
-/// The value that at least half of the values do not exceed.
+/// The value in the middle, or the mean of the two without its fraction.
 fn median(mut values: Vec<i64>) -> Option<i64> {
     values.sort_unstable();
-    values.get(values.len().checked_sub(1)? / 2).copied()
+    let lower = values.get(values.len().checked_sub(1)? / 2)?;
+    Some((lower + values[values.len() / 2]).div_euclid(2))
 }
 
 /// The median, of an even number of values the mean of the two in the middle.

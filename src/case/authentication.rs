@@ -21,10 +21,11 @@ pub(super) fn authentication(
     }
     // One row an address, also for one that no report names: that is evidence too.
     let sql = format!(
-        "SELECT coalesce(sum(r.messages), 0)::UBIGINT, coalesce(sum(r.messages) FILTER (WHERE r.dmarc_pass), 0)::UBIGINT,
-            coalesce(sum(r.messages) FILTER (WHERE r.dkim_aligned), 0)::UBIGINT,
-            coalesce(sum(r.messages) FILTER (WHERE r.spf_aligned), 0)::UBIGINT,
-            count(DISTINCT lower(p.reporter)), s.source_ip
+        "SELECT coalesce(sum(r.messages), 0)::UBIGINT AS messages,
+            coalesce(sum(r.messages) FILTER (WHERE r.dmarc_pass), 0)::UBIGINT AS dmarc_pass,
+            coalesce(sum(r.messages) FILTER (WHERE r.dkim_aligned), 0)::UBIGINT AS dkim_aligned,
+            coalesce(sum(r.messages) FILTER (WHERE r.spf_aligned), 0)::UBIGINT AS spf_aligned,
+            count(DISTINCT lower(p.reporter)) AS reporters, s.source_ip
          FROM record r JOIN source s ON s.source_no = r.source JOIN report p USING (report_no)
          WHERE r.source IN (SELECT source_no FROM source WHERE source_ip IN ({})) AND {} GROUP BY s.source_ip",
         list_of(ips),

@@ -40,8 +40,10 @@ pub enum Block {
     Verbatim(String),
     /// A list.
     List(Vec<String>),
-    /// How to reproduce the figures above: a command or a statement.
+    /// How to reproduce the figures above: a command.
     Reproduce(String),
+    /// How to reproduce them: a statement too long to stand beside them.
+    Statement(String),
     /// A chart; its figures stand in a table beside it.
     Chart(Chart),
 }

@@ -3,8 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use duckdb::{Connection, Row};
 
+use super::shown::Shown;
 use super::types::{DayRow, ResponseRow, Retries, SmtpPart};
-use crate::evidence::{DELAY, DeliveryScope, MOMENT, Within, pairs_of, unfold};
+use crate::evidence::{DELAY, DeliveryScope, MOMENT, Within, pairs_of};
 use crate::query::quoted;
 
 /// Responses of one kind that a case shows.
@@ -28,58 +29,91 @@ impl<'a> Affected<'a> {
     }
 }
 
-/// The sending addresses that logs and responses name for the affected mail of a scope, of which `delivery_flow` stands.
+/// The sending addresses that logs and responses name for the affected mail of a scope, of which `delivery_flow` stands, and after
+/// them those of mail that was refused for good.
 pub(super) fn sources_of(connection: &Connection, scope: &DeliveryScope) -> duckdb::Result<Vec<String>> {
-    let sql = format!(
+    let within = scope.within(connection)?;
+    let deferred = format!(
         "SELECT t.\"text\" FROM delivery_flow l JOIN delivery_text t ON t.text_no = l.source
          WHERE l.affected AND {} GROUP BY 1 ORDER BY sum(l.pairs) DESC, 1",
-        scope.within(connection)?.flow
+        within.flow
     );
-    connection.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
+    let refused = format!(
+        "SELECT t.\"text\" FROM delivery_line x
+         SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE l.outcome IN (2, 3) AND {}) l
+            USING (message_key, recipient_key)
+         JOIN delivery_text t ON t.text_no = x.source JOIN delivery_response r ON r.response_no = x.response
+         WHERE x.status = 2 AND {} GROUP BY 1 ORDER BY count(*) DESC, 1",
+        within.lives,
+        reputation(scope)
+    );
+    let mut sources: Vec<String> = Vec::new();
+    for sql in [deferred, refused] {
+        let mut statement = connection.prepare(&sql)?;
+        for source in statement.query_map([], |row| row.get(0))? {
+            let source = source?;
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// The condition that a response `r` is the reputation answer of the scope's gateway. A case is about one, so its answers are judged
+/// once, not at every line.
+fn reputation(scope: &DeliveryScope) -> String {
+    let gateway = scope.gateway.as_deref().unwrap_or_default();
+    let family = gateway.split('-').next().unwrap_or_default();
+    format!("coalesce(list_has_any(r.reputation_of, [{}, {}]), false)", quoted(gateway), quoted(family))
 }
 
 /// Part 2.
-pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
+pub(super) fn smtp(affected: &Affected<'_>, shown: &Shown) -> duckdb::Result<SmtpPart> {
     let Affected { connection, scope, .. } = affected;
-    // A case is about one gateway, so its answers are judged once, not at every line.
-    let gateway = scope.gateway.as_deref().unwrap_or_default();
-    let family = gateway.split('-').next().unwrap_or_default();
-    let statement = |within: &str| {
-        format!(
-            "SELECT coalesce(r.shape, '(no response)'), r.smtp_code, r.enhanced_code, r.stage, r.template, g.*,
-                coalesce(list_has_any(r.reputation_of, [{}, {}]), false)
-             FROM (SELECT x.response, arg_min(x.attempt_key, ({MOMENT})) AS example, count(*) AS attempts,
-                    count(DISTINCT x.recipient_key), count(DISTINCT x.recipient_domain), epoch_us(min(x.attempt_at)), epoch_us(max(x.attempt_at))
-                FROM delivery_line x
-                SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE l.deferrals > 0 AND {within}) l
-                    USING (message_key, recipient_key)
-                WHERE x.status = 1 GROUP BY x.response) g
-             LEFT JOIN delivery_response r ON r.response_no = g.response ORDER BY g.attempts DESC, 1, g.example",
-            quoted(gateway),
-            quoted(family)
-        )
-    };
-    let sql = statement(&affected.within.lives);
-    let mut part = SmtpPart { sql: one_line(&statement(&scope.condition())), ..SmtpPart::default() };
+    let reputation = reputation(scope);
+    let lives = &affected.within.lives;
+    // Only a life with a deferral, or without a good end, can hold a refusal.
+    let refused = format!(
+        "SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE (l.deferrals > 0 OR l.outcome IN (2, 3)) AND {lives}"
+    );
+    let sql = format!(
+        "SELECT coalesce(r.shape, '(no response)'), r.smtp_code, r.enhanced_code, r.stage, r.template, g.*, {reputation}
+         FROM (SELECT x.response, x.status, arg_min(x.attempt_key, ({MOMENT})) AS example, count(*) AS attempts,
+                count(DISTINCT x.recipient_key), count(DISTINCT x.recipient_domain), epoch_us(min(x.attempt_at)), epoch_us(max(x.attempt_at))
+            FROM delivery_line x SEMI JOIN ({refused}) l USING (message_key, recipient_key)
+            WHERE x.status IN (1, 2) GROUP BY x.response, x.status) g
+         LEFT JOIN delivery_response r ON r.response_no = g.response ORDER BY g.attempts DESC, 1, g.example",
+    );
+    let mut part = SmtpPart { sql: responses_sql(scope), ..SmtpPart::default() };
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (Some(first_at), Some(last_at)) = (time(row, 10)?, time(row, 11)?) else { continue };
-        let (template, attempts): (Option<String>, u64) = (row.get(4)?, row.get(7)?);
-        let list = if row.get::<_, Option<bool>>(12)?.unwrap_or(false) {
-            part.deferrals += attempts;
-            part.first_at = Some(part.first_at.map_or(first_at, |before| before.min(first_at)));
-            part.last_at = Some(part.last_at.map_or(last_at, |before| before.max(last_at)));
-            &mut part.responses
-        } else {
-            &mut part.other_responses
+        let (Some(first_at), Some(last_at)) = (time(row, 11)?, time(row, 12)?) else { continue };
+        let (template, attempts): (Option<String>, u64) = (row.get(4)?, row.get(8)?);
+        let (list, more) = match (row.get::<_, u8>(6)?, row.get::<_, Option<bool>>(13)?.unwrap_or(false)) {
+            (1, true) => {
+                part.deferrals += attempts;
+                part.first_at = Some(part.first_at.map_or(first_at, |before| before.min(first_at)));
+                part.last_at = Some(part.last_at.map_or(last_at, |before| before.max(last_at)));
+                (&mut part.responses, &mut part.more_responses)
+            }
+            (1, false) => (&mut part.other_responses, &mut part.more_other_responses),
+            (_, true) => {
+                part.refusals += attempts;
+                (&mut part.refusal_responses, &mut part.more_refusal_responses)
+            }
+            // A recipient who does not exist is nobody's reputation.
+            (_, false) => continue,
         };
         if list.len() >= RESPONSES {
+            more.shapes += 1;
+            more.attempts += attempts;
             continue;
         }
         list.push(ResponseRow {
             response: match template {
-                Some(template) => unfold(&template, first_words(connection, row.get(6)?, first_at)?.as_deref()),
+                Some(template) => shown.response(&template, first_words(connection, row.get(7)?, first_at)?.as_deref()),
                 None => "(no response)".to_owned(),
             },
             shape: row.get(0)?,
@@ -87,11 +121,20 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
             enhanced_code: row.get(2)?,
             stage: row.get(3)?,
             attempts,
-            recipients: row.get(8)?,
-            recipient_domains: row.get(9)?,
+            recipients: row.get(9)?,
+            recipient_domains: row.get(10)?,
             first_at,
             last_at,
         });
+    }
+    if part.refusals > 0 {
+        let counts = format!(
+            "SELECT count(DISTINCT x.recipient_key), count(DISTINCT (x.message_key, x.recipient_key))
+             FROM delivery_line x SEMI JOIN ({refused}) l USING (message_key, recipient_key)
+             JOIN delivery_response r ON r.response_no = x.response WHERE x.status = 2 AND {reputation}"
+        );
+        (part.refused_recipients, part.refused_messages) =
+            connection.query_row(&counts, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     }
     let within = &affected.within.flow;
     let senders = format!(
@@ -104,7 +147,29 @@ pub(super) fn smtp(affected: &Affected<'_>) -> duckdb::Result<SmtpPart> {
          FROM delivery_flow l WHERE {within}"
     );
     (part.suspended, part.unknown_source) = connection.query_row(&counts, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    part.unknown_source_counts = scope.or_unknown_source;
     Ok(part)
+}
+
+/// The statement that gives part 2 to people, in words.
+fn responses_sql(scope: &DeliveryScope) -> String {
+    one_line(&format!(
+        "SELECT a.status, a.smtp_code, a.enhanced_code, a.stage, a.response_shape, count(*) AS attempts,
+            count(DISTINCT a.recipient_key) AS recipients, count(DISTINCT a.recipient_domain) AS recipient_domains,
+            min(a.attempt_time) AS first_at, max(a.attempt_time) AS last_at,
+            arg_min(a.response, (a.attempt_time, a.line, a.attempt_key)) AS first_response
+         FROM delivery_attempt a SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE {}) l
+            USING (message_key, recipient_key)
+         WHERE a.status IN ('deferred', 'bounced'){} GROUP BY ALL ORDER BY a.status DESC, attempts DESC, a.response_shape",
+        scope.condition(),
+        cut(scope)
+    ))
+}
+
+/// The condition that no attempt of a statement came after the day that counts as today.
+pub(super) fn cut(scope: &DeliveryScope) -> String {
+    let next = scope.cut.and_then(|day| day.succ_opt());
+    next.map_or_else(String::new, |next| format!(" AND a.attempt_time < TIMESTAMPTZ '{next} 00:00:00+00'"))
 }
 
 /// The words in which the first answer of its kind varies. Its time is asked for as well: the engine skips the days around it.
@@ -119,10 +184,10 @@ fn first_words(connection: &Connection, key: u64, at: DateTime<Utc>) -> duckdb::
 /// Retries of the affected pairs.
 pub(super) fn retries(Affected { connection, within, .. }: &Affected<'_>) -> duckdb::Result<Retries> {
     let sql = format!(
-        "SELECT count(*), min(l.attempts)::UBIGINT, quantile_disc(l.attempts, 0.5)::UBIGINT, max(l.attempts)::UBIGINT,
+        "SELECT count(*), min(l.attempts)::UBIGINT, floor(quantile_cont(l.attempts, 0.5))::UBIGINT, max(l.attempts)::UBIGINT,
             count(*) FILTER (WHERE l.outcome = 1), count(*) FILTER (WHERE l.outcome = 2), count(*) FILTER (WHERE l.outcome = 3),
             count(*) FILTER (WHERE l.outcome = 5), count(DISTINCT l.recipient_domain),
-            min(d) FILTER (WHERE l.outcome = 1), quantile_disc(d, 0.5) FILTER (WHERE l.outcome = 1), max(d) FILTER (WHERE l.outcome = 1)
+            min(d) FILTER (WHERE l.outcome = 1), floor(quantile_cont(d, 0.5) FILTER (WHERE l.outcome = 1))::BIGINT, max(d) FILTER (WHERE l.outcome = 1)
          FROM (SELECT l.attempts, l.outcome, l.recipient_domain, {DELAY} AS d
             FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {}) l",
         within.lives

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use toml::value::Datetime;
+
+use crate::evidence::{Gateways, UNKNOWN};
 
 /// The operator's facts for a case: `[case]` of the config, or a file of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -63,17 +66,16 @@ impl IpKind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
-    /// What it said, in its words: `not listed`, `listed`.
+    /// What it said: `not listed` or `listed`, or its own words.
     pub result: String,
     /// When.
     pub checked_at: Datetime,
 }
 
 impl Lookup {
-    /// Says whether the page named the address as listed.
-    pub fn is_listed(&self) -> bool {
-        let result = self.result.to_ascii_lowercase();
-        result.contains("listed") && !result.contains("not ") && !result.contains("un") && !result.contains("no ")
+    /// Says whether the page named the address as listed; `None` where its words do not say.
+    pub fn is_listed(&self) -> Option<bool> {
+        super::listing::is_listed(&self.result)
     }
 }
 
@@ -132,6 +134,14 @@ pub enum FactsError {
         /// Line and fault.
         text: String,
     },
+    /// A fact that cannot be.
+    #[error("the facts: {key} {fault}\n`dmarcase case --facts-template` shows every key")]
+    Impossible {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        fault: String,
+    },
 }
 
 impl Facts {
@@ -158,6 +168,94 @@ impl Facts {
         }
         facts.action.extend(file.action);
         Ok(facts)
+    }
+
+    /// Returns the facts with what is empty left out: an empty text states nothing.
+    ///
+    /// # Errors
+    /// A lookup at no gateway that is known, or without words; a day that is no day, or after `today`.
+    pub fn settled(&self, gateways: &Gateways, today: NaiveDate) -> Result<Self, FactsError> {
+        let mut facts = self.clone();
+        let Consent { source, confirmation, suppression_delay, complaints, signup_form_checked_at } =
+            &mut facts.consent;
+        for text in [
+            &mut facts.domain,
+            &mut facts.gateway,
+            &mut facts.account,
+            &mut facts.platform,
+            &mut facts.helo,
+            &mut facts.request,
+            &mut facts.contact,
+            source,
+            confirmation,
+            suppression_delay,
+            complaints,
+        ] {
+            *text = text.take().filter(|text| !text.trim().is_empty());
+        }
+        facts.campaigns.retain(|name| !name.trim().is_empty());
+        if let Some(at) = signup_form_checked_at {
+            dated("[consent] signup_form_checked_at", at, today)?;
+        }
+        for action in &facts.action {
+            dated("[[action]] date", &action.date, today)?;
+            said(&format!("what, in the [[action]] of {},", action.date), &action.what)?;
+        }
+        facts.lookup.clear();
+        for (name, lookup) in &self.lookup {
+            let gateway = name.trim().to_ascii_lowercase();
+            if gateway == UNKNOWN || !gateways.knows(&gateway) {
+                let known: Vec<&str> = gateways.ids().collect();
+                let fault = format!("is no gateway that is known: {}", known.join(", "));
+                return Err(FactsError::Impossible { key: format!("[lookup] {name}"), fault });
+            }
+            said(&format!("[lookup] {name} result"), &lookup.result)?;
+            dated(&format!("[lookup] {name} checked_at"), &lookup.checked_at, today)?;
+            facts.lookup.insert(gateway, lookup.clone());
+        }
+        Ok(facts)
+    }
+}
+
+fn said(key: &str, text: &str) -> Result<(), FactsError> {
+    if text.trim().is_empty() {
+        return Err(FactsError::Impossible { key: key.to_owned(), fault: "is empty".to_owned() });
+    }
+    Ok(())
+}
+
+/// Checks the day of something that was done: no later than today.
+fn dated(key: &str, at: &Datetime, today: NaiveDate) -> Result<(), FactsError> {
+    let wrong = |fault: String| Err(FactsError::Impossible { key: key.to_owned(), fault });
+    let Some(day) = day_of(at) else { return wrong(format!("is {at}, which names no day")) };
+    // Where no zone stands, the day may have begun east of here.
+    let last = if at.offset.is_some() { Some(today) } else { today.succ_opt() };
+    match last.is_some_and(|last| day > last) {
+        true => wrong(format!("is {at}, which is still to come (today is {today})")),
+        false => Ok(()),
+    }
+}
+
+/// The day of a time, in UTC where the zone is said.
+fn day_of(at: &Datetime) -> Option<NaiveDate> {
+    let date = at.date?;
+    match in_utc(at) {
+        Some(time) => Some(time.date_naive()),
+        None => NaiveDate::from_ymd_opt(date.year.into(), date.month.into(), date.day.into()),
+    }
+}
+
+fn in_utc(at: &Datetime) -> Option<DateTime<Utc>> {
+    at.offset?;
+    DateTime::parse_from_rfc3339(&at.to_string()).ok().map(|time| time.to_utc())
+}
+
+/// A time of the facts for people: in UTC like everything else, as far as it says its zone.
+pub(super) fn when(at: &Datetime) -> String {
+    match (in_utc(at), at.time) {
+        (Some(time), _) => time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        (None, Some(_)) => format!("{at} (zone not stated)"),
+        (None, None) => at.to_string(),
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn findings(
         .map(|(gateway, lookup)| LookupRow {
             gateway: gateway.clone(),
             result: lookup.result.clone(),
-            checked_at: lookup.checked_at.to_string(),
+            checked_at: super::facts::when(&lookup.checked_at),
             listed: lookup.is_listed(),
         })
         .collect();
@@ -103,17 +103,17 @@ pub(super) const NO_NAME: &str = "no command: it is neither a domain nor an addr
 
 /// The command that checks a subject of the case; `None` where the subject is no domain and no address.
 pub(super) fn command(case: &Case, subject: &str) -> Option<String> {
-    let request = &case.request;
+    let (request, program) = (&case.request, case.program());
     let address = |text: &str| text.parse::<IpAddr>().is_ok();
     if subject != request.domain && !request.ips.iter().any(|ip| ip == subject) {
-        return is_domain(subject).then(|| format!("dmarcase check {} --no-blocklists", shell_word(subject)));
+        return is_domain(subject).then(|| format!("{program} check {} --no-blocklists", shell_word(subject)));
     }
     if !is_domain(&request.domain) || subject != request.domain && !address(subject) {
         return None;
     }
     let ips: String = request.ips.iter().filter(|ip| address(ip)).map(|ip| format!(" --ip {ip}")).collect();
     let helo = request.helo.as_ref().map_or_else(String::new, |helo| format!(" --helo {}", shell_word(helo)));
-    Some(format!("dmarcase check {}{ips}{helo}", request.domain))
+    Some(format!("{program} check {}{ips}{helo}", request.domain))
 }
 
 /// The checks that are missing, too old or without an answer, and the commands that make them.

@@ -11,11 +11,13 @@ mod facts;
 mod findings;
 mod html;
 mod layout;
+mod listing;
 mod markdown;
 mod method;
 mod readiness;
 mod samples;
 mod senders;
+mod shown;
 mod ticket;
 mod types;
 mod volume;
@@ -50,6 +52,8 @@ pub struct Question<'a> {
     pub gateways: &'a Gateways,
     /// Show recipients as the store has them; without it domains only.
     pub show_recipients: bool,
+    /// The flags of every command as they were given, for the commands that the case quotes: ` --db PATH`, or nothing.
+    pub flags: String,
 }
 
 /// Why a case could not be written at all.
@@ -71,6 +75,9 @@ pub enum CaseError {
         /// The ids.
         known: String,
     },
+    /// A fact that cannot be.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
     /// The store could not be asked.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -84,10 +91,10 @@ pub enum CaseError {
 /// # Errors
 /// No domain or gateway, or the store cannot be asked. Missing evidence is no error: it is listed.
 pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, CaseError> {
-    let facts = question.facts;
+    let written = question.now.date_naive();
+    let today = question.days.cut.map_or(written, |day| day.max(written));
+    let facts = &question.facts.settled(question.gateways, today)?;
     let domain = facts.domain.as_deref().map(crate::parse::domain_name).ok_or(CaseError::NoDomain)?.into_owned();
-    let gateway = gateway(connection, question)?;
-    let stated: Vec<String> = facts.ips.iter().map(|ip| ip.to_canonical().to_string()).collect();
     let around = DeliveryScope {
         since: question.days.since,
         until: question.days.until,
@@ -95,23 +102,27 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
         domain: Some(domain.clone()),
         ..DeliveryScope::default()
     };
+    // First, since it hides what came after the day that counts as today.
     let flow = DeliveryFlow::of(connection, &around)?;
+    let gateway = gateway(connection, facts.gateway.as_deref(), question.gateways)?;
+    let stated: Vec<String> = facts.ips.iter().map(|ip| ip.to_canonical().to_string()).collect();
     let (sources, ips_from) = if stated.is_empty() {
         let affected = DeliveryScope { gateway: Some(gateway.clone()), ..around.clone() };
         (evidence::sources_of(connection, &affected)?, IpsFrom::Logs)
     } else {
         (stated, IpsFrom::Facts)
     };
-    // An operator who names one address says where the mail came from whose log does not say it.
-    let or_unknown_source = ips_from == IpsFrom::Logs || sources.len() == 1;
-    let everywhere = DeliveryScope { sources, or_unknown_source, ..around };
+    let mut everywhere = DeliveryScope { sources, ..around };
+    everywhere.or_unknown_source = everywhere.sources.is_empty() || flow.unknown_is_theirs(&everywhere)?;
     let scope = DeliveryScope { gateway: Some(gateway.clone()), ..everywhere.clone() };
     let ips = scope.sources.clone();
     let delivery_span = flow.span(&scope)?;
     let reports = report_scope(connection, question, &domain);
 
     let affected = evidence::Affected::of(connection, &scope)?;
-    let smtp = evidence::smtp(&affected)?;
+    let shown = shown::Shown::of(connection, question.show_recipients)?;
+    let mut smtp = evidence::smtp(&affected, &shown)?;
+    smtp.left_out = flow.left_out(&scope)?;
     let gateways = match delivery_span.map_or_else(|| flow.span(&everywhere), |span| Ok(Some(span)))? {
         Some(_) => Some(flow.summary(&everywhere, DeliveryBy::Gateway)?),
         None => None,
@@ -122,7 +133,7 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
     };
     let retries = evidence::retries(&affected)?;
     let days = evidence::days(&affected)?;
-    let samples = samples::samples(&affected, question.show_recipients)?;
+    let samples = samples::samples(&affected, question.show_recipients, &shown)?;
     let mail = reports.as_ref().ok().map(|scope| Mail::of(connection, scope)).transpose()?;
     let asked = reports.as_ref().ok().zip(mail.as_ref());
     let authentication = authentication::authentication(connection, asked, &ips)?;
@@ -132,8 +143,12 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
         Some(mail) => mail.gaps(question.expected)?.rows,
         None => Vec::new(),
     };
-    let senders = senders::senders_of(connection, mail, &ips, volume)?;
-    let method = method::method(connection, &scope, reports.as_ref().ok(), question)?;
+    let senders = senders::senders_of(connection, reports.as_ref().ok().zip(mail), &ips, volume)?;
+    let method = method::method(connection, &scope, reports.as_ref().ok(), &smtp, question)?;
+    let no_delivery = match delivery_span {
+        Some(_) => None,
+        None => Some(no_delivery(connection, question.days.cut)?),
+    };
     let mut case = Case {
         request: Request {
             gateway_name: question.gateways.name(&gateway).to_owned(),
@@ -156,6 +171,9 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
             until: delivery_span.map(|span| span.1),
             reports_since: reports.as_ref().ok().map(|scope| scope.span.since),
             reports_until: reports.as_ref().ok().map(|scope| scope.span.until),
+            cut: question.days.cut,
+            no_delivery,
+            no_reports: reports.as_ref().err().map(no_reports),
         },
         smtp,
         outcomes: OutcomePart { totals, gateways, retries, days },
@@ -170,6 +188,7 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
         readiness: Vec::new(),
         grade: Grade::Weak,
         grade_reasons: Vec::new(),
+        flags: question.flags.clone(),
     };
     case.request.subject = ticket::subject(&case);
     case.request.ask = ticket::ask(&case, facts);
@@ -181,29 +200,61 @@ pub fn build(connection: &Connection, question: &Question<'_>) -> Result<Case, C
 }
 
 /// The gateway asked for, or the only one whose reputation answers the store holds.
-fn gateway(connection: &Connection, question: &Question<'_>) -> Result<String, CaseError> {
-    if let Some(name) = &question.facts.gateway {
+fn gateway(connection: &Connection, asked: Option<&str>, gateways: &Gateways) -> Result<String, CaseError> {
+    if let Some(name) = asked {
         let name = name.trim().to_ascii_lowercase();
-        if question.gateways.knows(&name) {
+        if gateways.knows(&name) {
             return Ok(name);
         }
-        let known: Vec<&str> = question.gateways.ids().collect();
+        let known: Vec<&str> = gateways.ids().collect();
         return Err(CaseError::UnknownGateway { name, known: known.join(", ") });
     }
-    let affected: Vec<String> = connection
+    // A refusal for good may be all that it answers.
+    let answers: Vec<String> = connection
         .prepare(
             "SELECT o.gateway FROM delivery_life l JOIN delivery_route o ON o.route_no = l.route
-             WHERE l.reputation_deferrals > 0 GROUP BY 1 ORDER BY 1",
+             WHERE l.reputation_deferrals > 0
+             UNION SELECT o.gateway FROM delivery_line l JOIN delivery_route o ON o.route_no = l.route
+             JOIN delivery_response r ON r.response_no = l.response
+             WHERE l.status = 2 AND list_has_any(r.reputation_of, [o.gateway, split_part(o.gateway, '-', 1)]) ORDER BY 1",
         )?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    match affected.as_slice() {
+    match answers.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(CaseError::NoGateway(
             "the store holds no reputation answer of any gateway (`dmarcase delivery import PATH` reads logs)"
                 .to_owned(),
         )),
         more => Err(CaseError::NoGateway(format!("reputation answers are from {}", more.join(", ")))),
+    }
+}
+
+/// Why a case has no delivery evidence, with the days that the store does hold.
+fn no_delivery(connection: &Connection, cut: Option<NaiveDate>) -> duckdb::Result<String> {
+    let up_to = cut.map_or_else(String::new, |day| format!(" up to {day}"));
+    let held: (Option<NaiveDate>, Option<NaiveDate>) = connection.query_row(
+        "SELECT min(l.first_at)::DATE, max(l.first_at)::DATE FROM delivery_life l WHERE NOT l.internal",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(match held {
+        (Some(first), Some(last)) => format!(
+            "none on this domain, gateway and period; the store holds first attempts from {first} to {last}{up_to}"
+        ),
+        _ => format!("none in the store{up_to}"),
+    })
+}
+
+/// Why a case has no reports, with the days that the store does hold.
+fn no_reports(error: &QueryError) -> String {
+    match error {
+        QueryError::EmptyStore => "none in the store".to_owned(),
+        QueryError::NoDomain { .. } => "none on the domain".to_owned(),
+        QueryError::EmptyPeriod { first, last, .. } => {
+            format!("none on the domain in the period; the store holds report days from {first} to {last}")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -240,12 +291,12 @@ fn actions(facts: &Facts) -> ActionsPart {
         actions: facts
             .action
             .iter()
-            .map(|action| DatedAction { date: action.date.to_string(), what: action.what.clone() })
+            .map(|action| DatedAction { date: facts::when(&action.date), what: action.what.clone() })
             .collect(),
         consent_source: consent.source.clone(),
         confirmation: consent.confirmation.clone(),
         suppression_delay: consent.suppression_delay.clone(),
         complaints: consent.complaints.clone(),
-        signup_form_checked_at: consent.signup_form_checked_at.as_ref().map(ToString::to_string),
+        signup_form_checked_at: consent.signup_form_checked_at.as_ref().map(facts::when),
     }
 }

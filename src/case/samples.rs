@@ -1,15 +1,18 @@
 //! Part 4 from delivery logs: samples, each with its whole history.
 
+use std::collections::BTreeMap;
+
 use duckdb::Connection;
 
-use super::evidence::{Affected, one_line, time};
+use super::evidence::{Affected, cut, one_line, time};
+use super::shown::Shown;
 use super::types::{HistoryRow, Sample, SamplePart};
-use crate::evidence::{MOMENT, unfold};
+use crate::evidence::MOMENT;
 
 /// Samples that an escalation asks for.
 pub(super) const SAMPLES: usize = 5;
 /// Lines of one sample's history that are kept; the ends say the most.
-const HISTORY: usize = 60;
+pub(super) const HISTORY: usize = 60;
 
 /// A pair that could stand for its recipient domain.
 struct Candidate {
@@ -25,16 +28,16 @@ struct Candidate {
 pub(super) fn samples(
     Affected { connection, scope, within }: &Affected<'_>,
     show_recipients: bool,
+    shown: &Shown,
 ) -> duckdb::Result<SamplePart> {
-    let statement = |within: &str| {
-        format!(
-            "SELECT recipient_domain, outcome, worst.m, worst.r, worst.n FROM (SELECT l.recipient_domain, l.outcome,
-                arg_max(struct_pack(m := l.message_key, r := l.recipient_key, n := l.reputation_deferrals),
-                    (l.reputation_deferrals, -epoch_us(l.first_at), l.message_key, l.recipient_key)) AS worst
-             FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {within} GROUP BY 1, 2) ORDER BY 5 DESC, 3, 4"
-        )
-    };
-    let mut query = connection.prepare(&statement(&within.lives))?;
+    let sql = format!(
+        "SELECT recipient_domain, outcome, worst.m, worst.r, worst.n FROM (SELECT l.recipient_domain, l.outcome,
+            arg_max(struct_pack(m := l.message_key, r := l.recipient_key, n := l.reputation_deferrals),
+                (l.reputation_deferrals, -epoch_us(l.first_at), l.message_key, l.recipient_key)) AS worst
+         FROM delivery_life l WHERE l.reputation_deferrals > 0 AND {} GROUP BY 1, 2) ORDER BY 5 DESC, 3, 4",
+        within.lives
+    );
+    let mut query = connection.prepare(&sql)?;
     let candidates = query
         .query_map([], |row| {
             Ok(Candidate {
@@ -46,15 +49,23 @@ pub(super) fn samples(
             })
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    let mut part = SamplePart { samples: Vec::new(), sql: one_line(&statement(&scope.condition())) };
+    let mut part = SamplePart::default();
     let chosen = choose(candidates);
     if chosen.is_empty() {
         return Ok(part);
     }
+    let rows: Vec<String> = chosen.iter().map(|one| format!("({})", one.rows())).collect();
+    part.sql = one_line(&format!(
+        "SELECT coalesce(a.message_id, a.queue_id) AS message_id, a.recipient_domain, a.attempt_time, a.status, a.response,
+            a.relay_host, a.\"file\", a.line
+         FROM delivery_attempt a WHERE ({}){} ORDER BY 1, 2, a.attempt_time, a.line, a.attempt_key",
+        rows.join(" OR "),
+        cut(scope)
+    ));
     for one in &chosen {
         part.samples.push(sample(connection, one, show_recipients)?);
     }
-    histories(connection, &chosen, &mut part.samples)?;
+    histories(connection, &chosen, &mut part.samples, shown)?;
     Ok(part)
 }
 
@@ -102,12 +113,18 @@ fn sample(connection: &Connection, one: &Candidate, show_recipients: bool) -> du
             delay_s: row.get(7)?,
             reputation_deferrals: row.get(8)?,
             history: Vec::new(),
+            left_out: BTreeMap::new(),
         })
     })
 }
 
 /// Adds to each sample the lines of its pair: all of them at once, so that the names they need are looked up once.
-fn histories(connection: &Connection, chosen: &[Candidate], samples: &mut [Sample]) -> duckdb::Result<()> {
+fn histories(
+    connection: &Connection,
+    chosen: &[Candidate],
+    samples: &mut [Sample],
+    shown: &Shown,
+) -> duckdb::Result<()> {
     let lines =
         |(at, one): (usize, &Candidate)| format!("SELECT {at} AS at, * FROM delivery_line WHERE {}", one.rows());
     let lines: Vec<String> = chosen.iter().enumerate().map(lines).collect();
@@ -128,14 +145,16 @@ fn histories(connection: &Connection, chosen: &[Candidate], samples: &mut [Sampl
             at,
             status: row.get(2)?,
             relay_host: row.get(3)?,
-            response: template.map(|template| unfold(&template, vars.as_deref())),
+            response: template.map(|template| shown.response(&template, vars.as_deref())),
             place: row.get(6)?,
         });
     }
     for sample in samples {
         if sample.history.len() > HISTORY {
             let tail = sample.history.split_off(sample.history.len() - HISTORY / 2);
-            sample.history.truncate(HISTORY / 2);
+            for line in sample.history.drain(HISTORY / 2..) {
+                *sample.left_out.entry(line.status).or_default() += 1;
+            }
             sample.history.extend(tail);
         }
     }

@@ -1,32 +1,57 @@
 //! The few lines that a support desk's form takes: short, exact, and asking for the people who can decide.
 
 use super::Facts;
-use super::types::{Case, Grade};
-use crate::words::{count, percent};
+use super::types::{Case, Grade, ResponseRow};
+use crate::evidence::Severity;
+use crate::words::{count, counted, percent, plain, plural};
 
 /// The subject line.
 pub(super) fn subject(case: &Case) -> String {
-    let request = &case.request;
+    let (request, smtp) = (&case.request, &case.smtp);
     let kind = request.ip_kind.as_deref().map_or_else(String::new, |kind| format!("{kind} "));
     let ip = match request.ips.as_slice() {
         [] => "our mail".to_owned(),
         [one] => format!("{kind}IP {one}"),
         more => format!("{} {kind}IPs", more.len()),
     };
-    let first = case.smtp.responses.first();
-    let code = first.and_then(|response| response.smtp_code).map_or_else(String::new, |code| format!("{code} "));
-    format!("{} {code}reputation deferrals on {ip}", request.gateway_name)
+    let code = |responses: &[ResponseRow]| {
+        let code = responses.first().and_then(|response| response.smtp_code);
+        code.map_or_else(String::new, |code| format!("{code} "))
+    };
+    let mut what = Vec::new();
+    if smtp.deferrals > 0 || smtp.refusals == 0 {
+        what.push(format!("{}reputation deferrals", code(&smtp.responses)));
+    }
+    if smtp.refusals > 0 {
+        what.push(format!("{}reputation blocks", code(&smtp.refusal_responses)));
+    }
+    format!("{} {} on {ip}", request.gateway_name, what.join(" and "))
 }
 
-/// What is asked.
+/// What is asked: a delisting first where mail is refused for good, else a review of what puts it off.
 pub(super) fn ask(case: &Case, facts: &Facts) -> String {
-    facts.request.clone().unwrap_or_else(|| {
-        format!(
-            "Please route this to your deliverability or reputation team, not to general support, for a {} reputation review of {}. The evidence file with samples and queue histories is attached.",
-            case.request.gateway_name,
-            if case.request.ips.is_empty() { case.request.domain.clone() } else { case.request.ips.join(", ") }
-        )
-    })
+    if let Some(request) = &facts.request {
+        return request.clone();
+    }
+    let (request, smtp) = (&case.request, &case.smtp);
+    let who = if request.ips.is_empty() { request.domain.clone() } else { request.ips.join(", ") };
+    let attached = "The evidence file with samples and queue histories is attached.";
+    let review = format!(
+        "Please route this to your deliverability or reputation team, not to general support, for a {} reputation review of {who}.",
+        request.gateway_name
+    );
+    if smtp.refusals == 0 {
+        return format!("{review} {attached}");
+    }
+    let delist = format!(
+        "First of all: {} to {} for good as blocked by reputation; please delist {who}, or say what stands against that.",
+        match smtp.refusals {
+            1 => "1 attempt was refused".to_owned(),
+            attempts => format!("{} attempts were refused", count(attempts)),
+        },
+        counted(smtp.refused_recipients, "recipient")
+    );
+    if smtp.deferrals == 0 { format!("{delist} {attached}") } else { format!("{delist} {review} {attached}") }
 }
 
 /// The ticket: a subject line and one paragraph.
@@ -38,7 +63,8 @@ pub fn ticket(case: &Case) -> String {
     let mut parts = vec![
         format!("Sender domain: {}.", request.domain),
         format!(
-            "Sending IP: {}.",
+            "Sending IP{}: {}.",
+            plural(request.ips.len().max(1) as u64),
             if request.ips.is_empty() { "not stated".to_owned() } else { request.ips.join(", ") }
         ),
         format!("Platform account: {}.", account(case)),
@@ -49,25 +75,30 @@ pub fn ticket(case: &Case) -> String {
                 .map_or_else(|| "not observed".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
         ),
         format!(
-            "Affected recipients: {} of {} ({}) behind {}, {} domains.",
+            "Affected recipients: {} of {} ({}) behind {}, of {}.",
             count(totals.affected),
             count(totals.recipients),
-            percent(totals.share),
+            match totals.severity {
+                Severity::NotGraded => "as far as logs say the address".to_owned(),
+                _ => percent(totals.share),
+            },
             request.gateway_name,
-            count(retries.recipient_domains)
+            counted(retries.recipient_domains, "domain")
         ),
     ];
     if let Some(response) = case.smtp.responses.first() {
         parts.push(format!("SMTP response: \"{}\".", response.response));
     }
-    if let (Some(least), Some(most)) = (retries.attempts_min, retries.attempts_max) {
+    if let Some(response) = case.smtp.refusal_responses.first() {
         parts.push(format!(
-            "Retries: {least} to {most} attempts; {} delivered late, {} expired, {} bounced, {} still open.",
-            count(retries.delivered_late),
-            count(retries.expired),
-            count(retries.bounced),
-            count(retries.pending)
+            "Refused for good: {} of {}: \"{}\".",
+            counted(case.smtp.refusals, "attempt"),
+            counted(case.smtp.refused_recipients, "recipient"),
+            response.response
         ));
+    }
+    if let Some(attempts) = retries.attempts() {
+        parts.push(format!("Retries: {attempts}; {}.", retries.outcomes()));
     }
     parts.push(authentication(case));
     let actions: Vec<String> =
@@ -83,11 +114,15 @@ pub fn ticket(case: &Case) -> String {
     }
     parts.push(request.ask.clone());
     let note = match case.grade {
-        Grade::Weak => format!("\n(Not ready to send: {}.)\n", case.grade_reasons.join("; ")),
+        Grade::Weak => format!("\n{}\n", one_line(&format!("(Not ready to send: {}.)", case.grade_reasons.join("; ")))),
         _ => String::new(),
     };
-    let text = format!("Subject: {}\n\n{}\n{note}", request.subject, parts.join(" "));
-    text.lines().map(|line| crate::words::plain(line).into_owned()).collect::<Vec<_>>().join("\n") + "\n"
+    format!("Subject: {}\n\n{}\n{}", one_line(&request.subject), one_line(&parts.join(" ")), note)
+}
+
+/// Text on one line: the operator's own may have several.
+fn one_line(text: &str) -> String {
+    plain(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 fn account(case: &Case) -> String {
@@ -101,15 +136,24 @@ fn account(case: &Case) -> String {
 
 fn authentication(case: &Case) -> String {
     let ips = &case.authentication.ips;
+    let days = match (case.period.reports_since, case.period.reports_until) {
+        (Some(since), Some(until)) if since == until => format!(" of {since}"),
+        (Some(since), Some(until)) => format!(" of {since} to {until}"),
+        _ => String::new(),
+    };
     let messages: u64 = ips.iter().map(|ip| ip.messages).sum();
     if messages == 0 {
-        return "Authentication: no DMARC report names the sending IP.".to_owned();
+        return format!(
+            "Authentication: no DMARC report{days} names the sending IP{}.",
+            plural(ips.len().max(1) as u64)
+        );
     }
     let rate =
         |part: fn(&super::IpAuthentication) -> u64| percent(crate::query::share(ips.iter().map(part).sum(), messages));
     format!(
-        "Authentication: of {} messages from the IP in DMARC reports, SPF aligned {}, DKIM aligned {}, DMARC pass {}.",
-        count(messages),
+        "Authentication: of {} from the IP{} in DMARC reports{days}, SPF aligned {}, DKIM aligned {}, DMARC pass {}.",
+        counted(messages, "message"),
+        plural(ips.len() as u64),
         rate(|ip| ip.spf_aligned),
         rate(|ip| ip.dkim_aligned),
         rate(|ip| ip.dmarc_pass)

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use super::senders::shortened;
+use super::evidence::one_line;
 use super::types::{StreamRow, VolumeRow};
 use super::{CaseError, list_of};
 use crate::evidence::DeliveryScope;
@@ -20,6 +20,8 @@ const GAPS: f64 = 0.4;
 pub(super) struct Volume {
     pub(super) rows: Vec<VolumeRow>,
     pub(super) streams: Vec<StreamRow>,
+    /// The statement that gives both out of logs, to people.
+    pub(super) logs_sql: String,
 }
 
 /// Asks the volume of the case's addresses.
@@ -30,7 +32,14 @@ pub(super) fn volume(
     ips: &[String],
 ) -> Result<Volume, CaseError> {
     let within = scope.within(connection)?.flow;
-    let mut volume = Volume { rows: Vec::new(), streams: Vec::new() };
+    let logs_sql = one_line(&format!(
+        "SELECT coalesce(m.source_ip, 'unknown') AS address, m.first_attempt::DATE AS day, coalesce(m.envelope_from, 'not said') AS envelope_from,
+            m.campaign, count(*) AS messages
+         FROM delivery_message m SEMI JOIN (SELECT l.message_key, l.recipient_key FROM delivery_life l WHERE {}) l
+            USING (message_key, recipient_key) GROUP BY ALL ORDER BY ALL",
+        scope.condition()
+    ));
+    let mut volume = Volume { rows: Vec::new(), streams: Vec::new(), logs_sql };
     let by_day = format!(
         "SELECT coalesce(t.\"text\", 'unknown'), day, n::UBIGINT FROM (
             SELECT l.source, l.day, sum(l.pairs) AS n FROM delivery_flow l WHERE {within} GROUP BY 1, 2) d
@@ -45,7 +54,7 @@ pub(super) fn volume(
          LEFT JOIN delivery_text c ON c.text_no = d.campaign ORDER BY 1, 4 DESC, 2, 3"
     );
     let mut statement = connection.prepare(&streams)?;
-    let found = statement
+    volume.streams = statement
         .query_map([], |row| {
             let (messages, all): (u64, u64) = (row.get(3)?, row.get(4)?);
             Ok(StreamRow {
@@ -58,7 +67,6 @@ pub(super) fn volume(
             })
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    volume.streams = shortened(found);
     if volume.rows.is_empty()
         && !ips.is_empty()
         && let Some(reports) = reports
@@ -95,7 +103,7 @@ fn shape(ip: String, source: &'static str, by_day: Vec<(NaiveDate, u64)>) -> Opt
     let empty_days = days - by_day.len() as u64;
     let mut sorted: Vec<u64> = by_day.iter().map(|(_, messages)| *messages).collect();
     sorted.sort_unstable();
-    let median = *sorted.get((sorted.len() - 1) / 2)?;
+    let median = (sorted.get((sorted.len() - 1) / 2)? + sorted.get(sorted.len() / 2)?) / 2;
     let (most_day, most) = *by_day.iter().rev().max_by_key(|(_, messages)| *messages)?;
     let mut largest: Option<(f64, NaiveDate)> = None;
     for (before, after) in by_day.iter().zip(by_day.iter().skip(1)) {

@@ -3,10 +3,10 @@
 use super::findings;
 use super::samples::SAMPLES;
 use super::types::{Case, Missing, WeakPoint};
-use crate::evidence::Severity as Share;
+use crate::evidence::{Outcomes, Severity as Share};
 use crate::query::{GapRow, QueryError};
 use crate::severity::Severity;
-use crate::words::{count, percent};
+use crate::words::{count, counted, percent};
 
 /// DMARC pass rate of the case's addresses below which the mail does not look clean.
 pub(super) const CLEAN: f64 = 0.98;
@@ -24,7 +24,11 @@ pub(super) fn weak_points(case: &Case, gaps: Vec<GapRow>) -> Vec<WeakPoint> {
 }
 
 fn of_gap(gap: GapRow) -> WeakPoint {
-    let messages = if gap.messages > 0 { format!(" ({} messages)", count(gap.messages)) } else { String::new() };
+    // Most evidence names its messages.
+    let messages = match counted(gap.messages, "message") {
+        messages if gap.messages > 0 && !gap.evidence.contains(&messages) => format!(" ({messages})"),
+        _ => String::new(),
+    };
     WeakPoint {
         id: gap.gap.to_owned(),
         name: gap.name.to_owned(),
@@ -40,73 +44,66 @@ fn point(id: &str, name: &str, severity: Severity, evidence: String, remedy: &st
 
 /// The delivery evidence itself.
 fn evidence(case: &Case, points: &mut Vec<WeakPoint>) {
-    let totals = &case.outcomes.totals;
-    if case.smtp.deferrals == 0 {
+    let (totals, smtp) = (&case.outcomes.totals, &case.smtp);
+    let affected = format!(
+        "affected: {} of {} ({}): {}",
+        count(totals.affected),
+        counted(totals.recipients, "recipient"),
+        percent(totals.share),
+        totals.severity.word()
+    );
+    if smtp.deferrals == 0 {
         let text = format!("no deferral in the period is a reputation answer of {}", case.request.gateway_name);
-        points.push(point(
-            "C01",
-            "no-reputation-answer",
-            Severity::High,
-            text,
-            "import the logs of the days in question, or drop the case: there is nothing to review",
-        ));
-    } else if totals.severity <= Share::Watch {
-        let text = format!(
-            "{} of {} recipients are affected ({}): {}",
-            count(totals.affected),
-            count(totals.recipients),
-            percent(totals.share),
-            totals.severity.word()
-        );
-        points.push(point(
-            "C02",
-            "small-share",
-            Severity::Warn,
-            text,
-            "watch it: short delays with later acceptance are no case yet; collect more days",
-        ));
+        let remedy = if smtp.refusals > 0 {
+            "its refusals for good are another kind of case: use the gateway's public delisting process"
+        } else {
+            "import the logs of the days in question, or drop the case: there is nothing to review"
+        };
+        points.push(point("C01", "no-reputation-answer", Severity::High, text, remedy));
+    } else if totals.severity == Share::TooFew {
+        let remedy =
+            "a share of so few says little: collect more recipients behind the gateway before sending the case";
+        points.push(point("C02", "too-few-recipients", Severity::Warn, affected, remedy));
+    } else if totals.severity == Share::Watch {
+        let remedy = "watch it: short delays with later acceptance are no case yet; collect more days";
+        points.push(point("C02", "small-share", Severity::Warn, affected, remedy));
     }
-    let samples = case.samples.samples.len();
-    if case.smtp.deferrals > 0 && samples < SAMPLES {
-        let text = format!("{samples} recipient domains can give a sample; five are asked for");
+    let samples = case.samples.samples.len() as u64;
+    if smtp.deferrals > 0 && samples < SAMPLES as u64 {
         points.push(point(
             "C03",
             "few-samples",
             Severity::Warn,
-            text,
+            format!("samples: from {}; five are asked for", counted(samples, "recipient domain")),
             "collect more affected recipient domains before sending the case",
         ));
     }
     if let Some(gateways) = &case.outcomes.gateways {
         for row in &gateways.rows {
             let name = row.name.get("gateway").and_then(Option::as_deref).unwrap_or_default();
-            if name != case.request.gateway && name != "unknown" && row.outcomes.severity >= Share::Investigate {
-                let text = format!(
-                    "{name} answers with its reputation too: {} of its recipients",
-                    percent(row.outcomes.share)
-                );
-                points.push(point(
-                    "C04",
-                    "more-than-one-gateway",
-                    Severity::High,
-                    text,
-                    "treat it as a general reputation problem: more than one receiver sees it",
-                ));
+            if name != case.request.gateway && name != "unknown" {
+                points.extend(elsewhere(name, &row.outcomes));
             }
         }
     }
-    if case.smtp.unknown_source > 0 {
-        let text = format!(
-            "{} of {} attempts are in logs that do not say the sending address",
-            count(case.smtp.unknown_source),
-            count(totals.attempts)
-        );
-        let remedy = "import those logs with --source-ip HOST=ADDRESS, or log the outgoing interface";
-        points.push(point("C05", "source-not-logged", Severity::Notice, text, remedy));
+    sources(case, points);
+    if smtp.refusals > 0 {
+        let first = smtp.refusal_responses.first().map_or("", |response| response.response.as_str());
+        points.push(point(
+            "C07",
+            "blocked-by-gateway",
+            Severity::High,
+            format!(
+                "refused for good, in words that name the reputation: {} to {}: {first}",
+                counted(smtp.refusals, "attempt"),
+                counted(smtp.refused_recipients, "recipient")
+            ),
+            "use the gateway's public delisting process first; this case is for mail that is put off",
+        ));
     }
     for file in case.method.files.iter().filter(|file| file.unknown * 100 > file.lines) {
         let text =
-            format!("{} of {} lines of {} were not understood", count(file.unknown), count(file.lines), file.path);
+            format!("not understood: {} of {} of {}", count(file.unknown), counted(file.lines, "line"), file.path);
         points.push(point(
             "C06",
             "log-not-understood",
@@ -114,6 +111,45 @@ fn evidence(case: &Case, points: &mut Vec<WeakPoint>) {
             text,
             "look at their shapes: FROM delivery_unknown",
         ));
+    }
+}
+
+/// Another gateway that answers with its reputation: the trouble is not one receiver's. As few recipients as are too few to grade say
+/// it too, with less weight.
+fn elsewhere(name: &str, outcomes: &Outcomes) -> Option<WeakPoint> {
+    let Outcomes { affected, recipients, severity, .. } = *outcomes;
+    let severity = match severity {
+        Share::Investigate | Share::Escalate => Severity::High,
+        Share::TooFew if affected * 100 >= recipients * 5 && affected > 0 => Severity::Warn,
+        Share::NotGraded if affected > 0 => Severity::Warn,
+        _ => return None,
+    };
+    let text = format!(
+        "{name} answers with its reputation too, to {} of {} ({}): {}",
+        count(affected),
+        counted(recipients, "recipient"),
+        percent(outcomes.share),
+        outcomes.severity.word()
+    );
+    let remedy = "treat it as a general reputation problem: more than one receiver sees it";
+    Some(point("C04", "more-than-one-gateway", severity, text, remedy))
+}
+
+/// Attempts whose log does not say the sending address.
+fn sources(case: &Case, points: &mut Vec<WeakPoint>) {
+    let (totals, smtp) = (&case.outcomes.totals, &case.smtp);
+    let remedy = "import those logs with --source-ip HOST=ADDRESS, or log the outgoing interface";
+    if smtp.unknown_source > 0 {
+        let text = format!(
+            "logs do not say the sending address of {} of {}",
+            count(smtp.unknown_source),
+            counted(totals.attempts, "attempt")
+        );
+        points.push(point("C05", "source-not-logged", Severity::Notice, text, remedy));
+    }
+    if let Some(text) = smtp.left_out.text() {
+        let severity = if smtp.left_out.not_graded.is_empty() { Severity::Warn } else { Severity::High };
+        points.push(point("C05", "source-not-logged", severity, text, remedy));
     }
 }
 
@@ -168,7 +204,13 @@ fn streams(case: &Case, points: &mut Vec<WeakPoint>) {
         from.sort_unstable();
         from.dedup();
         if from.len() > 1 {
-            let text = format!("{ip} carries {} From domains by DMARC reports: {}", from.len(), from.join(", "));
+            let more = case.senders.more_streams.iter().any(|more| more.ip == *ip && more.source == "DMARC reports");
+            let text = format!(
+                "{ip} carries {}{} From domains by DMARC reports: {}",
+                if more { "at least " } else { "" },
+                from.len(),
+                from.join(", ")
+            );
             points.push(point(
                 "C13",
                 "mixed-streams",
@@ -204,9 +246,9 @@ fn authentication(case: &Case, points: &mut Vec<WeakPoint>) {
             ));
         } else if ip.pass_rate.is_some_and(|rate| rate < CLEAN) {
             let text = format!(
-                "{} of {} messages from {} pass DMARC ({})",
+                "DMARC passes for {} of {} from {} ({})",
                 count(ip.dmarc_pass),
-                count(ip.messages),
+                counted(ip.messages, "message"),
                 ip.ip,
                 percent(ip.pass_rate)
             );
@@ -247,7 +289,7 @@ fn identity(case: &Case, points: &mut Vec<WeakPoint>) {
         let severity = finding.severity.as_deref().and_then(Severity::from_word).unwrap_or(Severity::High);
         points.push(point(id, name, severity, text, remedy));
     }
-    for lookup in case.dns.lookups.iter().filter(|lookup| lookup.listed) {
+    for lookup in case.dns.lookups.iter().filter(|lookup| lookup.listed == Some(true)) {
         let text = format!("the page of {} said `{}` on {}", lookup.gateway, lookup.result, lookup.checked_at);
         points.push(point(
             "C22",
@@ -315,6 +357,13 @@ pub(super) fn missing(case: &Case, reports: Option<&QueryError>) -> Vec<Missing>
         &format!("what the public lookup page of {} says", request.gateway_name),
         &facts(&format!("[lookup] {} (look the address up by hand)", request.gateway)),
     );
+    for lookup in case.dns.lookups.iter().filter(|lookup| lookup.listed.is_none()) {
+        say(
+            true,
+            &format!("whether {} lists the address: `{}` is unclear", lookup.gateway, lookup.result),
+            &facts(&format!("[lookup] {} with the result \"listed\" or \"not listed\"", lookup.gateway)),
+        );
+    }
     let actions = &case.actions;
     say(actions.consent_source.is_none(), "the source of consent", &facts("[consent] source"));
     say(actions.confirmation.is_none(), "how addresses are confirmed", &facts("[consent] confirmation"));

@@ -46,7 +46,7 @@ pub struct CaseArgs {
     /// Write to a file, in place of an earlier case; its ending (.md, .html, .json) says the form
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Show recipients of the samples as the store has them
+    /// Show recipients of the samples, and addresses inside responses, as the store has them
     #[arg(long)]
     pub show_recipients: bool,
 }
@@ -82,6 +82,7 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
         expected: Expected { domains: &context.config.domain, gaps: &context.config.gaps },
         gateways: &gateways,
         show_recipients: args.show_recipients,
+        flags: context.given_flags(),
     };
     let case = build(store.connection(), &question)?;
     let ending = args.out.as_ref().and_then(|path| path.extension()).and_then(|ending| ending.to_str());

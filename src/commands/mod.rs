@@ -85,6 +85,8 @@ pub struct Context {
     pub db: PathBuf,
     /// The store's file as `--db` names it.
     given_db: Option<PathBuf>,
+    /// The config's file as `--config` names it.
+    given_config: Option<PathBuf>,
     /// How long to wait for it.
     pub wait: Duration,
     /// Where answers go, and how.
@@ -131,11 +133,21 @@ impl Context {
             tenant,
             db,
             given_db: global.db.clone(),
+            given_config: global.config.clone(),
             wait: global.wait,
             output: Output { format: global.format, colour },
             progress: !global.no_progress && !global.quiet,
             today: Utc::now().date_naive(),
         })
+    }
+
+    /// Returns the flags of every command as they were given, for commands that people copy: which store, config and tenant an
+    /// answer is of. What was not given does not stand there.
+    fn given_flags(&self) -> String {
+        let paths = [("config", &self.given_config), ("db", &self.given_db)];
+        let paths = paths.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?.to_string_lossy())));
+        let tenant = self.tenant.iter().map(|tenant| ("tenant", tenant.name.as_str().into()));
+        paths.chain(tenant).map(|(flag, value)| format!(" --{flag} {}", crate::words::shell_word(&value))).collect()
     }
 
     /// Returns the store's file by another config than this one.

@@ -40,14 +40,14 @@ pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced
 pub use open::{read_bytes, read_path};
 pub(crate) use outcome::{DELAY, Within, pairs_of};
 pub use outcome::{
-    DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, Outcomes, Severity,
-    summary,
+    DeliveryBy, DeliveryFlow, DeliveryRow, DeliveryScope, DeliverySummary, FEWEST_RECIPIENTS, LeftOut, Outcomes,
+    Severity, summary,
 };
 pub use recipient::Recipients;
 pub use sniff::LogFormat;
 pub use stamp::Zone;
-pub(crate) use store::MOMENT;
 pub use store::{COMMIT, DeliveryWriter, FileKept, FileRead, is_judged, judge};
+pub(crate) use store::{MOMENT, end_with, kept_recipients};
 
 /// What the engine may use for delivery evidence, written or read. Order means nothing there, and keeping it costs.
 const MEMORY: &str = "SET memory_limit = '300MB'; SET preserve_insertion_order = false";

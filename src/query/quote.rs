@@ -6,6 +6,6 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// Returns a name as a SQL identifier.
-pub(super) fn quoted_name(name: &str) -> String {
+pub(crate) fn quoted_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

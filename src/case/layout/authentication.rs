@@ -10,7 +10,8 @@ pub(super) fn authentication(case: &Case) -> Section {
     let part = &case.authentication;
     let mut section = Section::new("5. Authentication");
     let Some(domains) = &part.domains else {
-        section.text("Could not check: the store holds no DMARC report on the domain in the period.");
+        section
+            .text(format!("Could not check; DMARC reports: {}.", case.period.no_reports.as_deref().unwrap_or("none")));
         return section;
     };
     let days = period(Some(domains.since), Some(domains.until), "");
@@ -34,11 +35,12 @@ pub(super) fn authentication(case: &Case) -> Section {
                 })
                 .collect(),
         );
-        section.reproduce(sql(&part.sql));
+        section.blocks.push(sql(case, &part.sql));
     }
     let by = |word: &str| {
         format!(
-            "dmarcase rates --by {word}{} --since {} --until {}",
+            "{} rates --by {word}{} --since {} --until {}",
+            case.program(),
             super::domains(case),
             domains.since,
             domains.until

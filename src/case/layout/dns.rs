@@ -31,10 +31,13 @@ pub(super) fn dns(case: &Case) -> Section {
             })
             .collect(),
     );
-    section.reproduce(sql(&part.sql));
+    section.blocks.push(sql(case, &part.sql));
     section.text(match &part.helo {
         Some(helo) => format!("HELO as the operator states it: {helo}."),
-        None => "HELO: not stated.".to_owned(),
+        None => match part.findings.iter().find_map(|finding| finding.name.strip_prefix("HELO ")) {
+            Some(helo) => format!("HELO: not stated in the facts; what was checked above is {helo}."),
+            None => "HELO: not stated.".to_owned(),
+        },
     });
     if part.lookups.is_empty() {
         section.text("Public lookup page of the gateway: not stated.");
@@ -49,12 +52,14 @@ pub(super) fn dns(case: &Case) -> Section {
                         lookup.gateway.clone(),
                         lookup.result.clone(),
                         lookup.checked_at.clone(),
-                        if lookup.listed {
-                            "publicly listed: use the public delisting process first".to_owned()
-                        } else {
-                            "not publicly listed at that time: narrow evidence, the gateway may defer by private scores"
-                                .to_owned()
-                        },
+                        match lookup.listed {
+                            Some(true) => "publicly listed: use the public delisting process first",
+                            Some(false) => {
+                                "not publicly listed at that time: narrow evidence, the gateway may defer by private scores"
+                            }
+                            None => "unclear: these words say neither that it is listed nor that it is not",
+                        }
+                        .to_owned(),
                     ]
                 })
                 .collect(),

@@ -3,7 +3,7 @@
 use super::super::document::{Block, Section};
 use super::super::types::Case;
 use super::{sql, stamp, utc};
-use crate::words::count;
+use crate::words::{count, counted};
 
 pub(super) fn method(case: &Case) -> Section {
     let part = &case.method;
@@ -14,10 +14,10 @@ pub(super) fn method(case: &Case) -> Section {
         (
             "DMARC reports".to_owned(),
             format!(
-                "{} reports of {} reporters on {} messages",
-                count(part.reports),
-                count(part.reporters),
-                count(part.messages)
+                "{} of {} on {}",
+                counted(part.reports, "report"),
+                counted(part.reporters, "reporter"),
+                counted(part.messages, "message")
             ),
         ),
         ("Public suffix list".to_owned(), part.suffix_list.clone()),
@@ -51,7 +51,15 @@ pub(super) fn method(case: &Case) -> Section {
             })
             .collect(),
     );
-    section.reproduce(sql("FROM delivery_file"));
+    section.blocks.push(match case.period.cut.and_then(|day| day.succ_opt()) {
+        None => sql(case, "FROM delivery_file"),
+        Some(next) => sql(
+            case,
+            &format!(
+                "SELECT \"file\", count(*), min(attempt_time), max(attempt_time) FROM delivery_attempt WHERE attempt_time < TIMESTAMPTZ '{next} 00:00:00+00' GROUP BY 1"
+            ),
+        ),
+    });
     section.blocks.push(Block::List(part.notes.clone()));
     section
 }

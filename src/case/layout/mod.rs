@@ -16,7 +16,7 @@ use super::document::{Block, Document, Section};
 use super::types::Case;
 use crate::words::shell_word;
 
-/// A command up to this long stands beside its figures.
+/// A statement up to this long stands beside its figures.
 const INLINE: usize = 160;
 
 /// Returns the document.
@@ -24,10 +24,17 @@ pub fn layout(case: &Case) -> Document {
     let request = &case.request;
     let mut lead = vec![Block::Fields(vec![
         ("Grade".to_owned(), case.grade.word().to_owned()),
-        ("Delivery evidence".to_owned(), period(case.period.since, case.period.until, "none")),
+        (
+            "Delivery evidence".to_owned(),
+            period(case.period.since, case.period.until, case.period.no_delivery.as_deref().unwrap_or("none")),
+        ),
         (
             "DMARC reports".to_owned(),
-            period(case.period.reports_since, case.period.reports_until, "none on the domain"),
+            period(
+                case.period.reports_since,
+                case.period.reports_until,
+                case.period.no_reports.as_deref().unwrap_or("none"),
+            ),
         ),
     ])];
     if !case.grade_reasons.is_empty() {
@@ -60,23 +67,28 @@ pub fn layout(case: &Case) -> Document {
         request::actions(case),
         method::method(case),
     ];
-    let appendix = appendix(&mut sections);
+    let appendix = appendix(case, &mut sections);
     sections.extend(appendix);
     Document { title: format!("Case: {}, {}", request.domain, request.subject), lead, sections }
 }
 
 /// Takes long statements out of the sections, where they stand in the reader's way, to the end of the document.
-fn appendix(sections: &mut [Section]) -> Option<Section> {
+fn appendix(case: &Case, sections: &mut [Section]) -> Option<Section> {
     let mut appendix = Section::new("Appendix: the statements");
-    appendix.text("Each gives the figures that name it, from the same store: `dmarcase sql \"STATEMENT\"`.");
+    appendix.text(format!(
+        "Each gives the figures that name it, from the same store. `{} sql` reads a statement from its standard input.",
+        case.program()
+    ));
+    if let Some(day) = case.period.cut {
+        appendix.text(format!("Which mail is part of it they ask of the store as it is, not as it was on {day}."));
+    }
     let mut number = 0;
     for block in sections.iter_mut().flat_map(|section| &mut section.blocks) {
-        let Block::Reproduce(command) = block else { continue };
-        if command.chars().count() > INLINE {
+        if let Block::Statement(statement) = block {
             number += 1;
             appendix.heading(&format!("S{number}"));
-            let whole = std::mem::replace(command, format!("statement S{number} of the appendix"));
-            appendix.blocks.push(Block::Verbatim(whole));
+            appendix.blocks.push(Block::Verbatim(std::mem::take(statement)));
+            *block = Block::Text(format!("Reproduce: statement S{number} of the appendix."));
         }
     }
     (number > 0).then_some(appendix)
@@ -84,7 +96,7 @@ fn appendix(sections: &mut [Section]) -> Option<Section> {
 
 /// The command that answers about the reports of the case: its domain, its days, and the day that it counts as today.
 fn about_reports(command: &str, case: &Case) -> String {
-    let mut text = format!("dmarcase {command}{}", domains(case));
+    let mut text = format!("{} {command}{}", case.program(), domains(case));
     for (flag, day) in
         [("since", case.period.reports_since), ("until", case.period.reports_until), ("as-of", Some(case.method.as_of))]
     {
@@ -102,11 +114,16 @@ fn domains(case: &Case) -> String {
 }
 
 /// How to run a statement: the command where it is short, else the statement alone.
-fn sql(statement: &str) -> String {
+fn sql(case: &Case, statement: &str) -> Block {
     if statement.chars().count() > INLINE {
-        return statement.to_owned();
+        return Block::Statement(statement.to_owned());
     }
-    format!("dmarcase sql {}", shell_word(statement))
+    Block::Reproduce(format!("{} sql {}", case.program(), shell_word(statement)))
+}
+
+/// `is` or `are`, for so many.
+const fn are(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }
 
 /// A time for people.

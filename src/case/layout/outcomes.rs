@@ -1,50 +1,82 @@
 //! Part 3: what became of the mail.
 
 use super::super::document::{Block, Chart, Section};
-use super::super::types::{Case, DayRow, IpsFrom};
-use super::{period, span};
-use crate::evidence::{DeliverySummary, Outcomes};
-use crate::words::{count, percent, shell_word};
+use super::super::types::{Case, DayRow};
+use super::{are, period, span};
+use crate::evidence::{DeliverySummary, Outcomes, Severity};
+use crate::words::{count, counted, percent, shell_word};
 
 pub(super) fn outcomes(case: &Case) -> Section {
     let part = &case.outcomes;
-    let totals = &part.totals;
     let mut section = Section::new("3. Outcomes");
-    section.text(format!(
-        "{} of {} recipients behind {} are affected ({}): {}. Denominator: distinct recipients with at least one real attempt, {}.",
-        count(totals.affected),
-        count(totals.recipients),
-        case.request.gateway_name,
-        percent(totals.share),
-        totals.severity.word(),
-        period(case.period.since, case.period.until, "no period")
-    ));
-    let retries = &part.retries;
-    if let (Some(least), Some(median), Some(most)) =
-        (retries.attempts_min, retries.attempts_median, retries.attempts_max)
-    {
+    section.text(affected(case));
+    let smtp = &case.smtp;
+    if smtp.refusals > 0 {
         section.text(format!(
-            "Of {} affected messages (one per recipient): {} delivered late, {} expired, {} bounced, {} still open; {least} to {most} attempts, median {median}.",
-            count(retries.pairs), count(retries.delivered_late), count(retries.expired), count(retries.bounced), count(retries.pending)
+            "{} of {} got a refusal for good that names the reputation (part 2): no deferral, and not counted as affected by it.",
+            counted(smtp.refused_messages, "message"),
+            counted(smtp.refused_recipients, "recipient")
+        ));
+    }
+    let retries = &part.retries;
+    if let (Some(attempts), Some(median)) = (retries.attempts(), retries.attempts_median) {
+        section.text(format!(
+            "Of {} (one for each recipient): {}; {attempts}, median {median}.",
+            counted(retries.pairs, "affected message"),
+            retries.outcomes()
         ));
     }
     if let (Some(least), Some(median), Some(most)) = (retries.delay_min_s, retries.delay_median_s, retries.delay_max_s)
     {
-        section.text(format!("Delay of the late ones: {} to {}, median {}.", span(least), span(most), span(median)));
+        section.text(if least == most {
+            format!("Delay of the late ones: {}.", span(most))
+        } else {
+            format!("Delay of the late ones: {} to {}, median {}.", span(least), span(most), span(median))
+        });
     }
     let flags = flags(case);
     if let Some(found) = &part.gateways {
         gateways(&mut section, found);
-        section.reproduce(format!("dmarcase delivery summary --by gateway{flags}"));
+        section.reproduce(format!("{} delivery summary --by gateway{flags}", case.program()));
     }
     if !part.days.is_empty() {
         days(&mut section, case);
         section.reproduce(format!(
-            "dmarcase delivery summary --by day --gateway {}{flags}",
+            "{} delivery summary --by day --gateway {}{flags}",
+            case.program(),
             shell_word(&case.request.gateway)
         ));
     }
     section
+}
+
+/// The share that the case is about, with its denominator, or why there is none.
+fn affected(case: &Case) -> String {
+    let (totals, gateway) = (&case.outcomes.totals, &case.request.gateway_name);
+    let days = period(case.period.since, case.period.until, "no period");
+    let denominator = format!("distinct recipients with at least one real attempt, {days}");
+    if totals.recipients == 0 {
+        let why =
+            case.period.no_delivery.as_deref().map_or_else(String::new, |why| format!("; delivery evidence: {why}"));
+        return format!("No recipient behind {gateway} was tried{why}.");
+    }
+    if totals.severity == Severity::NotGraded {
+        return format!(
+            "{} behind {gateway} {} affected, of {} whose log says the address ({denominator}): not graded. {}",
+            counted(totals.affected, "recipient"),
+            are(totals.affected),
+            count(totals.recipients),
+            case.smtp.left_out.text().unwrap_or_default()
+        );
+    }
+    format!(
+        "{} of {} behind {gateway} {} affected ({}): {}. Denominator: {denominator}.",
+        count(totals.affected),
+        counted(totals.recipients, "recipient"),
+        are(totals.affected),
+        percent(totals.share),
+        totals.severity.word()
+    )
 }
 
 fn gateways(section: &mut Section, gateways: &DeliverySummary) {
@@ -134,7 +166,7 @@ fn figures(outcomes: &Outcomes) -> Vec<String> {
 /// The flags that give the case's scope to `delivery summary`.
 fn flags(case: &Case) -> String {
     let mut flags = String::new();
-    for (flag, day) in [("since", case.period.since), ("until", case.period.until)] {
+    for (flag, day) in [("since", case.period.since), ("until", case.period.until), ("as-of", case.period.cut)] {
         if let Some(day) = day {
             flags.push_str(&format!(" --{flag} {day}"));
         }
@@ -142,7 +174,7 @@ fn flags(case: &Case) -> String {
     for ip in &case.request.ips {
         flags.push_str(&format!(" --ip {}", shell_word(ip)));
     }
-    if case.request.ips.len() == 1 || case.request.ips_from == IpsFrom::Logs {
+    if case.smtp.unknown_source_counts && !case.request.ips.is_empty() {
         flags.push_str(" --or-unknown-ip");
     }
     flags.push_str(&format!(" --domain {}", shell_word(&case.request.domain)));

@@ -9,8 +9,8 @@ pub(super) fn request(case: &Case) -> Section {
     let mut section = Section::new("1. The request");
     let ips = if request.ips.is_empty() { "not stated".to_owned() } else { request.ips.join(", ") };
     let from = match request.ips_from {
-        IpsFrom::Facts => "",
-        IpsFrom::Logs => " (as logs and responses name them)",
+        IpsFrom::Logs if !request.ips.is_empty() => " (as logs and responses name them)",
+        _ => "",
     };
     section.blocks.push(Block::Fields(vec![
         ("Subject".to_owned(), request.subject.clone()),

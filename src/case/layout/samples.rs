@@ -1,9 +1,10 @@
 //! Part 4: messages and their history.
 
 use super::super::document::{Block, Section};
-use super::super::types::{Case, Sample};
+use super::super::samples::HISTORY;
+use super::super::types::{Case, HistoryRow, Sample};
 use super::{span, sql, stamp};
-use crate::words::count;
+use crate::words::{count, counted};
 
 pub(super) fn samples(case: &Case) -> Section {
     let mut section = Section::new("4. Message samples");
@@ -31,7 +32,7 @@ pub(super) fn samples(case: &Case) -> Section {
             })
             .collect(),
     );
-    section.reproduce(sql(&case.samples.sql));
+    section.blocks.push(sql(case, &case.samples.sql));
     for sample in samples {
         section.heading(&format!("{} to {}", sample.message_id, sample.recipient_domain));
         history(&mut section, sample);
@@ -50,23 +51,31 @@ fn history(section: &mut Section, sample: &Sample) {
     for (place, answer) in answers.iter().enumerate() {
         section.blocks.push(Block::Verbatim(format!("{}: {answer}", letter(place))));
     }
-    section.table(
-        &["time (UTC)", "status", "answer", "host", "log line"],
-        sample
-            .history
-            .iter()
-            .map(|line| {
-                let answer = line.response.as_deref().and_then(|text| answers.iter().position(|one| *one == text));
-                vec![
-                    stamp(line.at),
-                    line.status.clone(),
-                    answer.map_or_else(|| "–".to_owned(), letter),
-                    line.relay_host.clone().unwrap_or_default(),
-                    line.place.as_deref().map_or("end of the message in the queue", file_name).to_owned(),
-                ]
-            })
-            .collect(),
-    );
+    let row = |line: &HistoryRow| {
+        let answer = line.response.as_deref().and_then(|text| answers.iter().position(|one| *one == text));
+        vec![
+            stamp(line.at),
+            line.status.clone(),
+            answer.map_or_else(|| "–".to_owned(), letter),
+            line.relay_host.clone().unwrap_or_default(),
+            line.place.as_deref().map_or("end of the message in the queue", file_name).to_owned(),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = sample.history.iter().map(row).collect();
+    let left_out: u64 = sample.left_out.values().sum();
+    if left_out > 0 {
+        let kinds: Vec<String> =
+            sample.left_out.iter().map(|(status, lines)| format!("{} {status}", count(*lines))).collect();
+        let gap = [
+            "…".to_owned(),
+            kinds.join(", "),
+            "…".to_owned(),
+            "…".to_owned(),
+            format!("{} not shown here", counted(left_out, "line")),
+        ];
+        rows.insert(rows.len().min(HISTORY / 2), gap.to_vec());
+    }
+    section.table(&["time (UTC)", "status", "answer", "host", "log line"], rows);
 }
 
 /// A, B, … Z, then numbers.

@@ -1,21 +1,24 @@
 //! Part 7: who else sends, how steadily, and which streams share an address.
 
 use super::super::document::{Block, Chart, Section};
-use super::super::types::{Case, StreamRow, VolumeRow};
-use super::about_reports;
-use crate::words::{count, percent};
+use super::super::types::{Case, VolumeRow};
+use super::{about_reports, period, sql};
+use crate::words::{count, counted, percent};
 
 pub(super) fn senders(case: &Case) -> Section {
     let part = &case.senders;
     let mut section = Section::new("7. Senders, volume and streams");
     if part.senders.is_empty() {
-        section.text("Senders: could not check, the store holds no DMARC report on the domain in the period.");
+        section.text(format!(
+            "Senders: could not check; DMARC reports: {}.",
+            case.period.no_reports.as_deref().unwrap_or("none")
+        ));
     } else {
         if let Some(unknown) = &part.unknown {
             section.text(format!(
-                "{} unknown senders with {} messages ({}).",
-                count(unknown.senders),
-                count(unknown.messages),
+                "{} with {} ({}).",
+                counted(unknown.senders, "unknown sender"),
+                counted(unknown.messages, "message"),
                 percent(unknown.share)
             ));
         }
@@ -36,13 +39,16 @@ pub(super) fn senders(case: &Case) -> Section {
                 })
                 .collect(),
         );
+        if part.more_senders > 0 {
+            section.text(format!("And {}, with less mail.", counted(part.more_senders, "more sender")));
+        }
         section.reproduce(about_reports("senders", case));
     }
     if !part.volume.is_empty() {
         volume(&mut section, &part.volume);
     }
     if !part.streams.is_empty() {
-        streams(&mut section, &part.streams);
+        streams(&mut section, case);
     }
     section
 }
@@ -94,11 +100,21 @@ fn volume(section: &mut Section, rows: &[VolumeRow]) {
     }
 }
 
-fn streams(section: &mut Section, rows: &[StreamRow]) {
+fn streams(section: &mut Section, case: &Case) {
+    let (part, days) = (&case.senders, &case.period);
     section.heading("Streams that share an address");
+    let mut of = Vec::new();
+    if days.since.is_some() {
+        of.push(format!("delivery logs, first attempts {}", period(days.since, days.until, "")));
+    }
+    if days.reports_since.is_some() {
+        of.push(format!("DMARC reports, report days {}", period(days.reports_since, days.reports_until, "")));
+    }
+    section.text(format!("Of {}.", of.join("; of ")));
     section.table(
         &["address", "from", "From or envelope domain", "signed by or campaign", "messages#", "share#"],
-        rows.iter()
+        part.streams
+            .iter()
             .map(|row| {
                 vec![
                     row.ip.clone(),
@@ -111,4 +127,16 @@ fn streams(section: &mut Section, rows: &[StreamRow]) {
             })
             .collect(),
     );
+    for more in &part.more_streams {
+        section.text(format!(
+            "And {} of {} by {}, with {} in all.",
+            counted(more.streams, "more stream"),
+            more.ip,
+            more.source,
+            counted(more.messages, "message")
+        ));
+    }
+    for statement in [&part.logs_sql, &part.streams_sql].into_iter().filter(|statement| !statement.is_empty()) {
+        section.blocks.push(sql(case, statement));
+    }
 }

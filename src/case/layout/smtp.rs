@@ -1,9 +1,9 @@
 //! Part 2: what the gateway answered.
 
 use super::super::document::{Block, Section};
-use super::super::types::{Case, ResponseRow};
+use super::super::types::{Case, MoreResponses, ResponseRow};
 use super::{sql, stamp, utc};
-use crate::words::count;
+use crate::words::{count, counted};
 
 pub(super) fn smtp(case: &Case) -> Section {
     let smtp = &case.smtp;
@@ -16,22 +16,23 @@ pub(super) fn smtp(case: &Case) -> Section {
             .zip(smtp.last_at)
             .map_or_else(String::new, |(a, b)| format!(", first {}, last {}", utc(a), utc(b)));
         section.text(format!(
-            "{} deferrals are reputation answers of {}{span}. Verbatim, each shape's first:",
-            count(smtp.deferrals),
+            "{} {} of {}{span}. Verbatim, each shape's first:",
+            counted(smtp.deferrals, "deferral"),
+            if smtp.deferrals == 1 { "is a reputation answer" } else { "are reputation answers" },
             case.request.gateway_name
         ));
-        for response in &smtp.responses {
-            section.blocks.push(Block::Verbatim(response.response.clone()));
-            section.text(format!(
-                "{} attempts, {} recipients of {} domains, {}first {}, last {}.",
-                count(response.attempts),
-                count(response.recipients),
-                count(response.recipient_domains),
-                response.stage.as_deref().map_or_else(String::new, |stage| format!("at {stage}, ")),
-                utc(response.first_at),
-                utc(response.last_at)
-            ));
-        }
+        verbatim(&mut section, &smtp.responses);
+        more(&mut section, smtp.more_responses);
+    }
+    if !smtp.refusal_responses.is_empty() {
+        section.heading("Refusals for good that name the reputation: another kind of case");
+        section.text(format!(
+            "{} to {}: the gateway's public delisting process comes first. Verbatim, each shape's first:",
+            counted(smtp.refusals, "such answer"),
+            counted(smtp.refused_recipients, "recipient")
+        ));
+        verbatim(&mut section, &smtp.refusal_responses);
+        more(&mut section, smtp.more_refusal_responses);
     }
     if !smtp.other_responses.is_empty() {
         section.heading("Other deferrals of the same mail: not reputation, and not counted as such");
@@ -39,12 +40,16 @@ pub(super) fn smtp(case: &Case) -> Section {
             &["response", "attempts#", "recipients#", "first (UTC)", "last (UTC)"],
             smtp.other_responses.iter().map(other).collect(),
         );
+        more(&mut section, smtp.more_other_responses);
     }
     let mut notes = Vec::new();
     if smtp.suspended > 0 {
         notes.push(format!(
-            "{} lines say that the queue put mail off without trying: no attempts, and in no figure.",
-            count(smtp.suspended)
+            "{} without trying, as the queue says: no attempt, and in no figure.",
+            match smtp.suspended {
+                1 => "1 line puts mail off".to_owned(),
+                lines => format!("{} lines put mail off", count(lines)),
+            }
         ));
     }
     if !smtp.envelope_from.is_empty() {
@@ -53,8 +58,35 @@ pub(super) fn smtp(case: &Case) -> Section {
     if !notes.is_empty() {
         section.blocks.push(Block::List(notes));
     }
-    section.reproduce(sql(&smtp.sql));
+    section.blocks.push(sql(case, &smtp.sql));
     section
+}
+
+/// Each response as the other side wrote it, and its counts.
+fn verbatim(section: &mut Section, responses: &[ResponseRow]) {
+    for response in responses {
+        section.blocks.push(Block::Verbatim(response.response.clone()));
+        let times = if response.first_at == response.last_at {
+            utc(response.first_at)
+        } else {
+            format!("first {}, last {}", utc(response.first_at), utc(response.last_at))
+        };
+        section.text(format!(
+            "{}, {} of {}, {}{times}.",
+            counted(response.attempts, "attempt"),
+            counted(response.recipients, "recipient"),
+            counted(response.recipient_domains, "domain"),
+            response.stage.as_deref().map_or_else(String::new, |stage| format!("at {stage}, "))
+        ));
+    }
+}
+
+/// Says what a list leaves out, so that its figures add up.
+fn more(section: &mut Section, more: MoreResponses) {
+    if more.shapes > 0 {
+        let (shapes, attempts) = (counted(more.shapes, "more shape"), counted(more.attempts, "attempt"));
+        section.text(format!("And {shapes} of response, with {attempts}."));
+    }
 }
 
 fn other(row: &ResponseRow) -> Vec<String> {

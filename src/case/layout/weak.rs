@@ -26,6 +26,9 @@ pub(super) fn weak_points(case: &Case) -> Section {
             })
             .collect(),
     );
-    section.reproduce(about_reports("gaps", case));
+    // Without reports there are no gaps to ask for.
+    if case.period.reports_since.is_some() {
+        section.reproduce(about_reports("gaps", case));
+    }
     section
 }

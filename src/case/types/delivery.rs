@@ -1,10 +1,13 @@
 //! What the delivery logs say: the SMTP evidence (part 2), outcomes (part 3), message samples (part 4).
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::evidence::{DeliverySummary, Outcomes};
+use crate::evidence::{DeliverySummary, LeftOut, Outcomes};
+use crate::words::{count, counted};
 
 /// Part 2: the SMTP evidence.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -19,20 +22,47 @@ pub struct SmtpPart {
     pub responses: Vec<ResponseRow>,
     /// Other deferrals of the same mail: not reputation.
     pub other_responses: Vec<ResponseRow>,
+    /// Permanent refusals that are the gateway's reputation answer: another kind of case, and in no figure of deferrals.
+    pub refusals: u64,
+    /// Recipients that got one.
+    pub refused_recipients: u64,
+    /// Message and recipient pairs that got one.
+    pub refused_messages: u64,
+    /// Their responses, most frequent first.
+    pub refusal_responses: Vec<ResponseRow>,
+    /// What `responses` leaves out.
+    pub more_responses: MoreResponses,
+    /// What `other_responses` leaves out.
+    pub more_other_responses: MoreResponses,
+    /// What `refusal_responses` leaves out.
+    pub more_refusal_responses: MoreResponses,
     /// Domains of the envelope sender.
     pub envelope_from: Vec<String>,
     /// Lines where the queue put the mail off without trying.
     pub suspended: u64,
     /// Attempts of the case whose log does not say the sending address.
     pub unknown_source: u64,
+    /// Whether such attempts count as sent from the case's addresses: no log that leaves the address out names another.
+    pub unknown_source_counts: bool,
+    /// Where they do not: those behind the gateway, in no figure.
+    pub left_out: LeftOut,
     /// The statement behind the rows.
     pub sql: String,
+}
+
+/// Responses that a list leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MoreResponses {
+    /// Their shapes.
+    pub shapes: u64,
+    /// Attempts answered so.
+    pub attempts: u64,
 }
 
 /// One response.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ResponseRow {
-    /// The first one of its shape, verbatim (addresses of recipients masked).
+    /// The first one of its shape, verbatim (local parts of addresses hashed, unless recipients are asked for).
     pub response: String,
     /// Its shape.
     pub shape: String,
@@ -74,7 +104,7 @@ pub struct Retries {
     pub pairs: u64,
     /// Real attempts of a pair: fewest.
     pub attempts_min: Option<u64>,
-    /// Half of the pairs had so many or more.
+    /// Median, without its fraction.
     pub attempts_median: Option<u64>,
     /// Most.
     pub attempts_max: Option<u64>,
@@ -90,10 +120,33 @@ pub struct Retries {
     pub recipient_domains: u64,
     /// Delay of those delivered late, seconds: shortest, median, longest.
     pub delay_min_s: Option<u64>,
-    /// Median.
+    /// Median, without its fraction.
     pub delay_median_s: Option<u64>,
     /// Longest.
     pub delay_max_s: Option<u64>,
+}
+
+impl Retries {
+    /// Says how many real attempts a pair took; `None` where there is no pair.
+    pub(in crate::case) fn attempts(&self) -> Option<String> {
+        let (least, most) = (self.attempts_min?, self.attempts_max?);
+        Some(if least == most {
+            counted(most, "attempt")
+        } else {
+            format!("{} to {}", count(least), counted(most, "attempt"))
+        })
+    }
+
+    /// Says what became of the pairs.
+    pub(in crate::case) fn outcomes(&self) -> String {
+        format!(
+            "{} delivered late, {} expired, {} bounced, {} still open",
+            count(self.delivered_late),
+            count(self.expired),
+            count(self.bounced),
+            count(self.pending)
+        )
+    }
 }
 
 /// One day of the case.
@@ -148,6 +201,8 @@ pub struct Sample {
     pub reputation_deferrals: u64,
     /// Its lines, in order of time.
     pub history: Vec<HistoryRow>,
+    /// Lines of the middle of its history that `history` leaves out, by status.
+    pub left_out: BTreeMap<String, u64>,
 }
 
 /// One line of a sample's history.

@@ -47,8 +47,8 @@ pub struct LookupRow {
     pub gateway: String,
     /// What the page said.
     pub result: String,
-    /// When.
+    /// When, in UTC where the facts say the zone.
     pub checked_at: String,
-    /// It named the address as listed.
-    pub listed: bool,
+    /// It named the address as listed; null where its words do not say.
+    pub listed: Option<bool>,
 }

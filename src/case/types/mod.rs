@@ -11,10 +11,12 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use delivery::{DayRow, HistoryRow, OutcomePart, ResponseRow, Retries, Sample, SamplePart, SmtpPart};
+pub use delivery::{
+    DayRow, HistoryRow, MoreResponses, OutcomePart, ResponseRow, Retries, Sample, SamplePart, SmtpPart,
+};
 pub use dns::{DnsPart, FindingRow, LookupRow};
 pub use method::{MethodFile, MethodPart};
-pub use reports::{AuthenticationPart, IpAuthentication, SendersPart, StreamRow, VolumeRow};
+pub use reports::{AuthenticationPart, IpAuthentication, MoreStreams, SendersPart, StreamRow, VolumeRow};
 pub use request::{ActionsPart, DatedAction, IpsFrom, Request};
 pub use weak::WeakPoint;
 
@@ -51,6 +53,16 @@ pub struct Case {
     pub method: MethodPart,
     /// Evidence that is not there, and how to get it.
     pub missing: Vec<Missing>,
+    /// The flags of every command as they were given, for commands to copy.
+    #[serde(skip)]
+    pub flags: String,
+}
+
+impl Case {
+    /// Returns how the commands begin that a case quotes: the program, and the store and the config where they were named.
+    pub(super) fn program(&self) -> String {
+        format!("dmarcase{}", self.flags)
+    }
 }
 
 /// How well a case stands.
@@ -111,7 +123,7 @@ impl StepState {
 }
 
 /// The days that the figures are of.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Period {
     /// First UTC day of first attempts.
     pub since: Option<NaiveDate>,
@@ -121,6 +133,12 @@ pub struct Period {
     pub reports_since: Option<NaiveDate>,
     /// Last report day.
     pub reports_until: Option<NaiveDate>,
+    /// The day after which nothing counts; null where none was asked for.
+    pub cut: Option<NaiveDate>,
+    /// Why there is no delivery evidence; null where there is some.
+    pub no_delivery: Option<String>,
+    /// Why there are no reports; null where there are some.
+    pub no_reports: Option<String>,
 }
 
 /// Evidence that is not there.

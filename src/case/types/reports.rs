@@ -47,14 +47,35 @@ pub struct IpAuthentication {
 /// Part 7: senders, volume, streams.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct SendersPart {
-    /// Senders on the domain.
+    /// Senders on the domain, most messages first.
     pub senders: Vec<SenderRow>,
+    /// How many more there are.
+    pub more_senders: u64,
     /// Unknown ones: senders, messages, share.
     pub unknown: Option<crate::query::Unknown>,
     /// Volume of each address.
     pub volume: Vec<VolumeRow>,
-    /// Streams that share each address.
+    /// Streams that share each address, in the days of the case.
     pub streams: Vec<StreamRow>,
+    /// What `streams` leaves out, by address and source.
+    pub more_streams: Vec<MoreStreams>,
+    /// The statement behind the streams of DMARC reports.
+    pub streams_sql: String,
+    /// The statement behind volume and streams of delivery logs.
+    pub logs_sql: String,
+}
+
+/// Streams that a list leaves out.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MoreStreams {
+    /// The address.
+    pub ip: String,
+    /// delivery logs or DMARC reports.
+    pub source: &'static str,
+    /// How many.
+    pub streams: u64,
+    /// Their messages.
+    pub messages: u64,
 }
 
 /// The volume of one address, day by day.
@@ -70,7 +91,7 @@ pub struct VolumeRow {
     pub empty_days: u64,
     /// Messages in all.
     pub messages: u64,
-    /// Median of the days with mail.
+    /// Median of the days with mail, without its fraction.
     pub median: u64,
     /// Busiest day.
     pub most: u64,

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 
 use super::DeliveryScope;
-use crate::evidence::MEMORY;
+use crate::evidence::{MEMORY, end_with};
 use crate::query::quoted;
 
 const FLOW: &str = include_str!("../../../schemas/query/delivery_flow.sql");
@@ -16,12 +16,16 @@ pub struct DeliveryFlow<'a> {
 }
 
 impl<'a> DeliveryFlow<'a> {
-    /// Scans the lives of a scope.
+    /// Scans the lives of a scope, from whatever addresses: how much mail of unknown ones there is, an answer must say. Where the
+    /// scope ends with a day that counts as today, what came later is hidden from the connection.
     ///
     /// # Errors
     /// The store cannot be asked.
     pub fn of(connection: &'a Connection, scope: &DeliveryScope) -> duckdb::Result<Self> {
         connection.execute_batch(MEMORY)?;
+        if let Some(day) = scope.cut {
+            end_with(connection, day)?;
+        }
         let gateways: Vec<String> = connection
             .prepare("SELECT DISTINCT gateway FROM delivery_route ORDER BY 1")?
             .query_map([], |row| row.get(0))?
@@ -29,7 +33,8 @@ impl<'a> DeliveryFlow<'a> {
         let words: Vec<String> = gateways.iter().map(|gateway| quoted(gateway)).collect();
         // An enum of no words cannot be written; a store without routes has no lives either.
         let words = if words.is_empty() { "''".to_owned() } else { words.join(", ") };
-        let sql = FLOW.replace("{gateways}", &words).replace("{lives}", &scope.within(connection)?.lives);
+        let sql =
+            FLOW.replace("{gateways}", &words).replace("{lives}", &scope.of_any_source().within(connection)?.lives);
         connection.execute_batch(&sql)?;
         Ok(Self { connection })
     }

@@ -5,6 +5,7 @@ mod flow;
 mod responses;
 mod scope;
 mod summary;
+mod unknown_source;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub use flow::DeliveryFlow;
 pub use scope::DeliveryScope;
 pub(crate) use scope::Within;
 pub use summary::summary;
+pub use unknown_source::LeftOut;
 
 /// Fewer recipients than this behind a gateway are too few to grade.
 pub const FEWEST_RECIPIENTS: u64 = 20;
@@ -56,6 +58,9 @@ impl DeliveryBy {
 /// How bad a gateway's deferrals are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub enum Severity {
+    /// The recipients are not all that there were.
+    #[serde(rename = "not graded")]
+    NotGraded,
     /// Fewer than 20 recipients.
     #[serde(rename = "too few to grade")]
     TooFew,
@@ -91,6 +96,7 @@ impl Severity {
     /// Returns its word.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::NotGraded => "not graded",
             Self::TooFew => "too few to grade",
             Self::Watch => "watch",
             Self::Investigate => "investigate",
@@ -117,6 +123,10 @@ pub struct DeliverySummary {
     /// Message and recipient pairs of the rows whose envelope sender no log says; only where the question was about a domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_unknown: Option<u64>,
+    /// Where addresses were asked for: mail whose log does not say its address, in no row and not in the total.
+    pub left_out: LeftOut,
+    /// The day that counts as today: no later line counts. Null where none was asked for.
+    pub as_of: Option<NaiveDate>,
 }
 
 impl DeliverySummary {
@@ -150,7 +160,7 @@ pub struct Outcomes {
     pub recipients: u64,
     /// Those of them with at least one deferral that is the gateway's reputation answer.
     pub affected: u64,
-    /// `affected` over `recipients`; null where there are none.
+    /// `affected` over `recipients`; null where there are none, or where they are not all that there were (`not graded`).
     pub share: Option<f64>,
     /// watch below 5%, investigate to 15%, escalate above; expiries after reputation answers push it one step up.
     pub severity: Severity,
@@ -174,4 +184,11 @@ pub struct Outcomes {
     pub pending: u64,
     /// Median time of the late ones from first attempt to delivery, whole seconds.
     pub median_delay_late_s: Option<u64>,
+}
+
+impl Outcomes {
+    /// Takes the share and its grade away: not all recipients are known.
+    fn not_graded(&mut self) {
+        (self.share, self.severity) = (None, Severity::NotGraded);
+    }
 }

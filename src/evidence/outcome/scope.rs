@@ -12,7 +12,7 @@ pub struct DeliveryScope {
     pub since: Option<NaiveDate>,
     /// Last UTC day of first attempts.
     pub until: Option<NaiveDate>,
-    /// Nothing later counts.
+    /// The day that counts as today: no later line counts, whatever it says.
     pub cut: Option<NaiveDate>,
     /// Gateway in front of the recipients.
     pub gateway: Option<String>,
@@ -28,6 +28,16 @@ pub struct DeliveryScope {
 }
 
 impl DeliveryScope {
+    /// Returns the scope without its sending addresses.
+    pub(super) fn of_any_source(&self) -> Self {
+        Self { sources: Vec::new(), ..self.clone() }
+    }
+
+    /// Returns the numbers of its sending addresses, as the members of a list.
+    pub(super) fn source_numbers(&self, connection: &Connection) -> duckdb::Result<String> {
+        numbers(connection, &any_of(&self.sources))
+    }
+
     /// Returns the SQL condition on rows of `delivery_life` under the alias `l`, for people to copy; own next hops are never part.
     pub fn condition(&self) -> String {
         let by_name =
@@ -76,10 +86,6 @@ impl DeliveryScope {
     /// the texts that match.
     fn named<E>(&self, numbers: impl Fn(&str) -> Result<String, E>) -> Result<Vec<String>, E> {
         let mut parts = Vec::new();
-        let any_of = |texts: &[String]| -> String {
-            let list: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
-            format!("\"text\" IN ({})", list.join(", "))
-        };
         if !self.sources.is_empty() {
             let known = format!("l.source IN ({})", numbers(&any_of(&self.sources))?);
             parts.push(if self.or_unknown_source { format!("({known} OR l.source IS NULL)") } else { known });
@@ -103,6 +109,12 @@ pub(crate) struct Within {
     pub(crate) lives: String,
     /// On `delivery_flow`, which holds no own next hops.
     pub(crate) flow: String,
+}
+
+/// The condition that a text is one of a list.
+fn any_of(texts: &[String]) -> String {
+    let list: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("\"text\" IN ({})", list.join(", "))
 }
 
 /// Looks up the numbers of the texts that match, as the members of a list.

@@ -54,7 +54,20 @@ impl DeliveryFlow<'_> {
             Some(_) => Some(self.sender_unknown(&within)?),
             None => None,
         };
-        Ok(DeliverySummary { since, until, by, rows, total: total.outcomes(), internal, sender_unknown })
+        let (mut total, left_out) = (total.outcomes(), self.left_out(scope)?);
+        if !left_out.not_graded.is_empty() {
+            total.not_graded();
+        }
+        for row in &mut rows {
+            let not_graded = match (by, row.name.get(by.key()).and_then(Option::as_ref)) {
+                (DeliveryBy::Gateway, Some(gateway)) => left_out.not_graded.contains(gateway),
+                _ => !left_out.not_graded.is_empty(),
+            };
+            if not_graded {
+                row.outcomes.not_graded();
+            }
+        }
+        Ok(DeliverySummary { since, until, by, rows, total, internal, sender_unknown, left_out, as_of: scope.cut })
     }
 
     fn sender_unknown(&self, within: &Within) -> duckdb::Result<u64> {
@@ -71,8 +84,11 @@ impl DeliveryFlow<'_> {
     /// The store cannot be asked.
     pub fn outcomes(&self, scope: &DeliveryScope) -> duckdb::Result<Outcomes> {
         let connection = self.connection;
-        let within = scope.within(connection)?;
-        Ok(everything(connection, &within)?.outcomes())
+        let mut outcomes = everything(connection, &scope.within(connection)?)?.outcomes();
+        if !self.left_out(scope)?.not_graded.is_empty() {
+            outcomes.not_graded();
+        }
+        Ok(outcomes)
     }
 }
 
@@ -177,8 +193,8 @@ fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
     let internal: u64 = connection
         .query_row("SELECT count(*) FROM delivery_life l WHERE l.internal", [], |row| row.get(0))
         .unwrap_or_default();
-    let text = match held {
-        Ok(Some((first, last))) => {
+    let text = match (held, scope.cut) {
+        (Ok(Some((first, last))), _) => {
             let gateways: Vec<String> = connection
                 .prepare("SELECT DISTINCT gateway FROM delivery_route ORDER BY 1")
                 .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
@@ -187,15 +203,17 @@ fn nothing(connection: &Connection, scope: &DeliveryScope) -> QueryError {
                 Some(gateway) => format!(" behind the gateway {gateway}"),
                 None => String::new(),
             };
+            let until = scope.cut.map_or_else(String::new, |day| format!(", up to {day},"));
             format!(
-                "no delivery evidence{asked} in that scope; the store holds first attempts from {first} to {last}, gateways {}",
+                "no delivery evidence{asked} in that scope; the store holds{until} first attempts from {first} to {last}, gateways {}",
                 gateways.join(", ")
             )
         }
-        Ok(None) if internal > 0 => format!(
+        (Ok(None), _) if internal > 0 => format!(
             "all delivery evidence of the store ({}) is of mail to one's own next hop (mailboxes, filters, relays on private addresses), which says nothing of other receivers: the log of the relay that hands the mail to them does",
             counted(internal, "message")
         ),
+        (_, Some(day)) => format!("the store holds no delivery evidence up to {day}"),
         _ => "the store holds no delivery evidence yet: `dmarcase delivery import PATH` reads logs of mail systems and events of sending platforms"
             .to_owned(),
     };

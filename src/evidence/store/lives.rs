@@ -1,9 +1,12 @@
 //! The life of each message to each recipient, worked out anew for the messages that got new lines. Of lines of one moment, the later
 //! line of the log is the later one.
 
+use chrono::NaiveDate;
 use duckdb::Connection;
 
 use super::messages::stage;
+use crate::query::quoted_name;
+use crate::store::lay_views_over;
 
 /// The order of lines: by time, and of one moment as they stand in the log. A last try comes before the end that the same line tells.
 pub(crate) const MOMENT: &str = "attempt_at, line, status = 3, attempt_key";
@@ -24,7 +27,6 @@ HAVING NOT bool_or(l.status IN (0, 2, 3, 4))";
 
 /// A deferral that later delivers is not a loss; an expiry is not a deferral; what has no end yet is open.
 const LIVES: &str = "
-INSERT INTO delivery_life
 SELECT l.message_key, l.recipient_key, any_value(l.recipient_domain),
     coalesce(arg_max(l.route, l.moment) FILTER (WHERE l.status <= 2 AND l.relay IS NOT NULL AND NOT l.internal),
         arg_max(l.route, l.moment)),
@@ -100,8 +102,60 @@ pub(super) fn again_for_all(connection: &Connection) -> duckdb::Result<()> {
 }
 
 fn work_out(connection: &Connection, first: i64) -> duckdb::Result<()> {
-    let sql = |text: &str| text.replace("FIRST", &first.to_string()).replace("MOMENT", MOMENT);
-    connection.execute_batch(&sql(EXPIRE))?;
+    connection.execute_batch(&whole(EXPIRE, first))?;
     connection.execute_batch("DELETE FROM delivery_life WHERE message_key IN (SELECT key FROM delivery_stage_life)")?;
-    connection.execute_batch(&sql(LIVES))
+    connection.execute_batch(&format!("INSERT INTO delivery_life {}", whole(LIVES, first)))
+}
+
+/// A statement with its first line's time and the order of lines in it.
+fn whole(text: &str, first: i64) -> String {
+    text.replace("FIRST", &first.to_string()).replace("MOMENT", MOMENT)
+}
+
+/// Hides from a connection whatever came after a day: lines, and with them every outcome that they brought. Like the rows of
+/// other tenants it is hidden behind temporary views of the same names, so that no question needs to know of it.
+///
+/// # Errors
+/// The store cannot be asked.
+pub(crate) fn end_with(connection: &Connection, day: NaiveDate) -> duckdb::Result<()> {
+    let Some(next) = day.succ_opt() else { return Ok(()) };
+    let end = format!("TIMESTAMPTZ '{next} 00:00:00+00'");
+    // What leaves nothing out would cost all the same.
+    let later = format!("SELECT count(*) > 0 FROM delivery_life WHERE last_at >= {end}");
+    if !connection.query_row(&later, [], |row| row.get::<_, bool>(0))? {
+        return Ok(());
+    }
+    let store: String = connection.query_row("SELECT current_database()", [], |row| row.get(0))?;
+    let store = format!("{}.main", quoted_name(&store));
+    let whole_of = |name: &str| format!("{name}_before_{}", next.format("%Y%m%d"));
+    for name in ["delivery_line", "delivery_life"] {
+        // The connection may be narrowed to a tenant already: what it sees is what is cut.
+        let hidden: bool = connection.query_row(
+            "SELECT count(*) > 0 FROM duckdb_views() WHERE temporary AND view_name = ?",
+            [name],
+            |row| row.get(0),
+        )?;
+        let whole = whole_of(name);
+        connection.execute_batch(&if hidden {
+            format!("ALTER VIEW {name} RENAME TO {whole}")
+        } else {
+            format!("CREATE TEMP VIEW {whole} AS SELECT * FROM {store}.{name}")
+        })?;
+    }
+    let (lines, lives) = (whole_of("delivery_line"), whole_of("delivery_life"));
+    // A life whose last line came before is what it was; the others are worked out from the lines that there were.
+    let again = format!("{}_again", lives);
+    connection.execute_batch(&format!(
+        "CREATE TEMP VIEW delivery_line AS SELECT * FROM {lines} WHERE attempt_at < {end};
+         CREATE OR REPLACE TEMP TABLE delivery_stage_life AS
+            SELECT DISTINCT message_key AS key FROM {lives} WHERE last_at >= {end};
+         CREATE TEMP TABLE {again} AS SELECT * FROM {lives} LIMIT 0;
+         INSERT INTO {again} {};
+         DELETE FROM {again} WHERE (message_key, recipient_key) IN (SELECT (message_key, recipient_key) FROM {lives}
+            WHERE last_at < {end} AND message_key IN (SELECT key FROM delivery_stage_life));
+         CREATE TEMP VIEW delivery_life AS SELECT * FROM {lives} WHERE last_at < {end} UNION ALL SELECT * FROM {again}",
+        whole(LIVES, ALL_TIME)
+    ))?;
+    // The store's own views are bound to its tables; the same text, bound here, reads what is left.
+    lay_views_over(connection)
 }

@@ -17,7 +17,7 @@ use super::names::NONE;
 use super::{LogFormat, Logs, MEMORY, Options, Reader, Recipients, YearRead};
 use crate::store::{Access, Run, Store, StoreError, in_transaction, set_setting, setting};
 pub use judge::{is_judged, judge};
-pub(crate) use lives::MOMENT;
+pub(crate) use lives::{MOMENT, end_with};
 use messages::Messages;
 use tables::Routes;
 
@@ -246,6 +246,15 @@ fn with_source(mut attempt: Attempt, source: u32) -> Attempt {
         attempt.source_from = SourceFrom::Operator;
     }
     attempt
+}
+
+/// Returns what hashes recipients as the store's imports did; `None` where none was made yet.
+///
+/// # Errors
+/// The store cannot be asked.
+pub(crate) fn kept_recipients(connection: &Connection) -> duckdb::Result<Option<Recipients>> {
+    let hash = setting(connection, SECRET)?.and_then(|text| blake3::Hash::from_hex(text.as_bytes()).ok());
+    Ok(hash.map(|hash| Recipients::new(*hash.as_bytes(), false)))
 }
 
 /// Returns the key of the recipients' hashes, made at the first import.

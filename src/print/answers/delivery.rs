@@ -2,7 +2,7 @@
 
 use super::counted;
 use crate::commands::DeliveryImportAnswer;
-use crate::evidence::{DeliveryBy, DeliveryRow, DeliverySummary, Outcomes};
+use crate::evidence::{DeliveryBy, DeliveryRow, DeliverySummary, Outcomes, Severity};
 use crate::print::{Answer, Cell, Page, Table, count, percent};
 use crate::query::Span;
 
@@ -84,7 +84,7 @@ impl Answer for DeliverySummary {
                 "{} of {} got a gateway's reputation answer ({}).",
                 count(total.affected),
                 counted(total.recipients, "recipient"),
-                percent(total.share)
+                if total.severity == Severity::NotGraded { "not graded".to_owned() } else { percent(total.share) }
             ))
             .line(format!(
                 "{}: {} at once, {} late, {} expired, {} bounced, {} dropped before any attempt, {} open.",
@@ -96,9 +96,10 @@ impl Answer for DeliverySummary {
                 count(total.dropped),
                 count(total.pending),
             ))
-            .line(
-                "A message counts on the UTC day of its first attempt, with all that became of it, whenever that was.",
-            )
+            .line(format!(
+                "A message counts on the UTC day of its first attempt, with all that became of it{}.",
+                self.as_of.map_or_else(|| ", whenever that was".to_owned(), |day| format!(" up to {day}"))
+            ))
             .line("A deferral that is delivered later is no loss.");
         if self.by == DeliveryBy::Response {
             page = page
@@ -118,6 +119,11 @@ impl Answer for DeliverySummary {
         if let Some(unknown) = self.sender_unknown.filter(|unknown| *unknown > 0) {
             page =
                 page.line(format!("Counted though no log says the envelope sender: {}.", counted(unknown, "message")));
+        }
+        if let Some(text) = self.left_out.text() {
+            page = page
+                .line(text)
+                .line("--or-unknown-ip counts it; `delivery import --source-ip HOST=ADDRESS` says whose it is.");
         }
         if self.internal > 0 {
             page = page.line(format!(
