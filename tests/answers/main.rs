@@ -8,5 +8,7 @@ mod rates;
 mod sample;
 mod simulate;
 
+#[path = "../support/schema.rs"]
+mod schema;
 #[path = "../story/mod.rs"]
 mod story;
