@@ -4,13 +4,29 @@
 # platform or npm is missing: the caller then builds with the feature `bundled`.
 set -eu
 
-version=1.5.6          # must be the DuckDB version of the crate in Cargo.toml
+# The version that the checksums below are those of.
+version=1.5.6
 package_version=1.5.6-r.1
 
 fall_back() {
     echo "libduckdb: $*; DuckDB is compiled from source instead (about half an hour)" >&2
     exit 0
 }
+
+# The crate's version says DuckDB's: 1.10506.1 is for 1.05.06.
+crate=$(sed -n 's/^duckdb = .*version = "=1\.\([0-9]*\)\..*/\1/p' "$(dirname "$0")/../Cargo.toml")
+[ -n "$crate" ] || fall_back "no version of the crate duckdb in Cargo.toml"
+wanted=$((crate / 10000)).$((crate / 100 % 100)).$((crate % 100))
+[ "$wanted" = "$version" ] ||
+    fall_back "Cargo.toml asks for DuckDB $wanted, and the checksums in $0 are those of $version: write down the new ones"
+
+if command -v sha256sum >/dev/null 2>&1; then
+    digest() { sha256sum "$1" | cut -d ' ' -f 1; }
+elif command -v shasum >/dev/null 2>&1; then
+    digest() { shasum -a 256 "$1" | cut -d ' ' -f 1; }
+else
+    fall_back "neither sha256sum nor shasum is installed, so the library cannot be checked"
+fi
 
 case "$(uname -s)-$(uname -m)" in
 Linux-x86_64)
@@ -25,7 +41,7 @@ Linux-aarch64)
 esac
 
 folder=${DMARCASE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmarcase}/libduckdb-$version
-checked() { echo "$sum  $1" | sha256sum --check --status 2>/dev/null; }
+checked() { [ -f "$1" ] && [ "$(digest "$1")" = "$sum" ]; }
 
 if ! checked "$folder/libduckdb.so"; then
     command -v npm >/dev/null 2>&1 || fall_back "npm is not installed"

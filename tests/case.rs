@@ -1,12 +1,15 @@
 //! The case over the sample story: its figures recomputed independently, its facts, its grade, and text that tries to break out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[path = "support/schema.rs"]
+mod schema;
 mod story;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use schema::kept;
 use serde_json::Value;
 use story::delivery;
 
@@ -46,7 +49,7 @@ const SCOPE: [&str; 5] = ["case", "--domain", "northwind.example", "--ip", "192.
 fn case(flags: &[&str]) -> Value {
     let (status, out, error) = run(store(), &[&SCOPE, flags, &["--format", "json"]].concat());
     assert_eq!(status, 0, "{error}");
-    serde_json::from_str(&out).unwrap()
+    kept(&SCOPE, serde_json::from_str(&out).unwrap())
 }
 
 #[test]
@@ -116,7 +119,7 @@ fn commands_that_the_case_quotes_give_its_figures() {
         let words: Vec<&str> = line.split(' ').map(|word| word.trim_matches('\'')).collect();
         let (status, answer, error) = run(store(), &[&["--format", "json"], &words[..]].concat());
         assert_eq!(status, 0, "{line}: {error}");
-        serde_json::from_str(&answer).unwrap()
+        kept(&words, serde_json::from_str(&answer).unwrap())
     };
     let senders = quoted("senders");
     for row in case["senders"]["senders"].as_array().unwrap() {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod plain_reader;
+#[path = "support/schema.rs"]
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -10,6 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use schema::kept;
 use serde_json::Value;
 
 const IP: &str = "192.0.2.10";
@@ -226,7 +229,7 @@ fn case() -> Value {
                 .output()
                 .unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            serde_json::from_slice::<Value>(&output.stdout).unwrap()
+            kept(args, serde_json::from_slice(&output.stdout).unwrap())
         };
         run(&["import", root().join("rua").to_str().unwrap()]);
         run(&["delivery", "import", "--year", "2026", root().join("delivery").to_str().unwrap()]);

@@ -1,11 +1,14 @@
 //! Delivery evidence in the store, through the program: each line once, queue ids that come back, outcomes, gateways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[path = "support/schema.rs"]
+mod schema;
 mod story;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use schema::kept;
 use serde_json::Value;
 use story::delivery;
 
@@ -40,7 +43,7 @@ impl Place {
     fn json(&self, args: &[&str]) -> Value {
         let (status, out, error) = self.run(&[args, &["--format", "json"]].concat());
         assert_eq!(status, 0, "{args:?}: {error}");
-        serde_json::from_str(&out).unwrap()
+        kept(args, serde_json::from_str(&out).unwrap())
     }
 
     fn import(&self, path: &Path, flags: &[&str]) -> Value {

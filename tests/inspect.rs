@@ -1,12 +1,15 @@
 //! `inspect`: the tree of an item, its documents, and the outcome; without a store, and on the bytes that one kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "support/schema.rs"]
+mod schema;
 #[path = "support/unpacking.rs"]
 mod support;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use schema::kept;
 use serde_json::{Value, json};
 use support::{NAME, SUBJECT, base64, gzip, gzip_head, mail};
 
@@ -32,7 +35,7 @@ fn text(folder: &Path, args: &[&str]) -> String {
 
 #[track_caller]
 fn json(folder: &Path, args: &[&str]) -> Value {
-    serde_json::from_str(&text(folder, &[&["--format", "json"], args].concat())).unwrap()
+    kept(args, serde_json::from_str(&text(folder, &[&["--format", "json"], args].concat())).unwrap())
 }
 
 /// A mail with a gzip that is cut off, a TLS report and a greeting.

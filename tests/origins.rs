@@ -160,6 +160,39 @@ fn what_may_not_be_read() {
     fs::set_permissions(folder.path().join("closed"), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
+/// What nobody may read, not even root: a link that goes round in a circle, and paths longer than the system takes (4,095 bytes).
+#[cfg(target_os = "linux")]
+#[test]
+fn what_nobody_can_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let circle = folder.path().join("circle");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let error = check_paths(std::slice::from_ref(&circle)).unwrap_err();
+    assert!(matches!(&error, FetchError::Unreadable { path, .. } if *path == circle), "{error}");
+    assert!(error.to_string().starts_with(&format!("{}: cannot read: ", circle.display())), "{error}");
+    let found: Vec<_> = items(&[circle], &OPTIONS).collect();
+    assert!(matches!(found.as_slice(), [Err(FetchError::Unreadable { .. })]), "{found:?}");
+
+    // The deepest folder that can be read, made in two parts, since nothing can be made below it by its whole path.
+    let name = |letter: &str| letter.repeat(200);
+    let root = folder.path().join("deep");
+    let depth = (4095 - root.as_os_str().len()) / 201;
+    let chain = |from: &Path, length: usize| (0..length).fold(from.to_owned(), |path, _| path.join(name("d")));
+    let (upper, lower) = (chain(&root, depth / 2), folder.path().join("lower"));
+    let bottom = chain(&lower, depth - depth / 2);
+    fs::create_dir_all(&upper).unwrap();
+    fs::create_dir_all(bottom.join(name("e"))).unwrap();
+    put(&bottom, &[(&name("f"), "1"), ("g", "2")]);
+    fs::rename(lower.join(name("d")), upper.join(name("d"))).unwrap();
+    let found: Vec<_> = items(&[root], &OPTIONS).collect();
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(matches!(&found[0], Err(FetchError::Unreadable { path, .. }) if path.ends_with(name("e"))), "{found:?}");
+    let refused = found[1].as_ref().unwrap();
+    assert!(matches!(&refused.content, Content::Refused(refusal) if refusal.code == "unreadable"), "{refused:?}");
+    // What can be read beside them is.
+    assert!(matches!(&found[2].as_ref().unwrap().content, Content::Bytes(bytes) if bytes == b"2"), "{found:?}");
+}
+
 const LINE: &str = "From a@b.example Sat Mar  2 00:20:11 2024";
 
 /// What an mbox of this text holds.

@@ -12,7 +12,7 @@ use serde_json::Value;
 fn folder(name: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/public").join(name);
     if !folder.exists() {
-        eprintln!("SKIPPED: {} is not there", folder.display());
+        eprintln!("SKIPPED: {} is not there, reports that others published were not read", folder.display());
         return None;
     }
     Some(folder)

@@ -18,7 +18,9 @@ FROM record r
 LEFT JOIN stream t ON t.stream_no = r.stream
 LEFT JOIN source s ON s.source_no = r.source
 LEFT JOIN source_from f ON f.source = r.source AND f.header_from = r.header_from;
-COMMENT ON VIEW attributed IS 'record with the number of its sender and the evidence for it.';
+COMMENT ON VIEW attributed IS 'The columns of record, with the number of its sender and the evidence for it.';
+COMMENT ON COLUMN attributed.sender_no IS 'Number in sender; NULL where nothing names one.';
+COMMENT ON COLUMN attributed.evidence IS 'What names the sender, in words.';
 
 CREATE OR REPLACE VIEW record_full AS
 SELECT r.report_no, r.record_no, p.reporter, p.report_id, p.report_key, p.begin_at, p.end_at, r.report_day,

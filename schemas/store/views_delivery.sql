@@ -104,7 +104,7 @@ CREATE OR REPLACE VIEW attempts AS
 SELECT a.*, m.gateway, m.outcome, m.first_attempt
 FROM delivery_attempt a
 LEFT JOIN delivery_message m ON m.message_key = a.message_key AND m.recipient_key = a.recipient_key;
-COMMENT ON VIEW attempts IS 'The flat picture of delivery: each attempt with its gateway and what became of the message.';
+COMMENT ON VIEW attempts IS 'The flat picture of delivery: the columns of delivery_attempt, with the gateway and what became of the message.';
 COMMENT ON COLUMN attempts.gateway IS 'Gateway in front of the recipient domain.';
 COMMENT ON COLUMN attempts.outcome IS 'What became of the message for that recipient.';
 COMMENT ON COLUMN attempts.first_attempt IS 'Its first attempt, UTC.';

@@ -9,5 +9,7 @@ mod sample;
 mod simulate;
 mod trend;
 
+#[path = "../support/schema.rs"]
+mod schema;
 #[path = "../story/mod.rs"]
 mod story;

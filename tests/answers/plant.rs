@@ -7,6 +7,8 @@ use std::process::Output;
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::schema::kept;
+
 /// The day that counts as today.
 pub const AS_OF: &str = "2026-06-30";
 
@@ -193,7 +195,7 @@ impl Plant {
     pub fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[&["--format", "json"], args].concat());
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        kept(args, serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// Runs the program and returns its text.

@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schema::kept;
+
 /// A folder with a store in it.
 pub(crate) struct World {
     folder: TempDir,
@@ -54,7 +56,7 @@ impl World {
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let mut all = vec!["--format", "json"];
         all.extend_from_slice(args);
-        serde_json::from_str(&self.text(&all)).unwrap()
+        kept(args, serde_json::from_str(&self.text(&all)).unwrap())
     }
 
     pub(crate) fn import(&self, path: &Path) -> Value {

@@ -127,6 +127,28 @@ fn what_is_new_is_fetched_where_nothing_is_known_of_the_old() {
     assert!(poll.folders[0].errors[0].contains("UID SEARCH"), "{poll:?}");
 }
 
+/// A folder so large that it is asked about in pieces, and the first piece is refused: the answer to the second one is read all
+/// the same, before anything else is asked, since a SEARCH answer does not say which question it is for (RFC 9051 section 5.5).
+#[test]
+fn a_refused_piece_leaves_no_answer_for_the_next_question() {
+    let server = FaultServer::start(4, &[]);
+    server.state.lock().unwrap().folders.insert("Next".to_owned(), [(1, (b"x".to_vec(), Vec::new()))].into());
+    let config = config(&server, "folders = [\"INBOX\", \"Next\"]\nafter_other = \"delete\"");
+    let store = Store::default();
+    store.poll(&config);
+    server.state.lock().unwrap().plays.extend([Play::Exists(60_000), Play::NoFirstPiece]);
+    server.state.lock().unwrap().folders.get_mut("Next").unwrap().insert(2, (b"y".to_vec(), Vec::new()));
+    server.state.lock().unwrap().commands.clear();
+    let poll = store.poll(&config);
+    assert!(poll.folders[0].errors[0].contains("UID SEARCH"), "{poll:?}");
+    assert_eq!(server.commands("UID SEARCH ").iter().filter(|asked| asked.contains("UNDELETED")).count(), 3);
+    assert_eq!(server.state.lock().unwrap().hasty, 0, "the next question came before the last answer");
+    assert_eq!((poll.folders[1].fetched, poll.folders[1].errors.len()), (1, 0), "{poll:?}");
+    let bodies: Vec<String> =
+        server.commands("UID FETCH").into_iter().filter(|asked| asked.contains("BODY.PEEK")).collect();
+    assert_eq!(bodies, ["UID FETCH 2 (UID INTERNALDATE BODY.PEEK[])"]);
+}
+
 #[test]
 fn a_read_only_folder_is_told_and_read_all_the_same() {
     let server = FaultServer::start(2, &[Play::ReadOnly]);

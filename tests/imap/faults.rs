@@ -1,6 +1,8 @@
 //! Every fault that a server can play: its own error with mailbox, folder, UID and remedy; the rest goes on; the position
 //! never passes a mail that is not recorded.
 
+use std::time::{Duration, Instant};
+
 use dmarcase::config::MailboxConfig;
 
 use crate::fault_server::{FaultServer, Play, mail};
@@ -155,9 +157,100 @@ fn the_position_stays_where_the_survey_is_refused() {
 /// An answer without an end is cut, before it fills the memory.
 #[test]
 fn an_answer_without_end_is_cut() {
-    let (store, errors, _) = played(3, &[Play::Flood]);
+    let server = FaultServer::start(3, &[Play::FloodOfUids]);
+    let store = Store::default();
+    let mut config = config(&server, "");
+    // Numbers take the time of reading them.
+    config.timeout.answer = 10;
+    let poll = store.poll(&config);
+    let errors: Vec<String> = poll.errors().cloned().collect();
     assert!(only(&errors).contains("more than 64 MB of it"), "{errors:?}");
     assert_eq!((store.uids(), store.last_uid()), (Vec::new(), 0));
+}
+
+/// Small talk that fills the line, whatever was asked: every answer has its measure.
+#[test]
+fn small_talk_without_end_is_cut_at_every_command() {
+    let steps = ["AUTHENTICATE", "LIST", "STATUS", "SELECT", "UID SEARCH", "UID FETCH", "UID STORE", "UID EXPUNGE"];
+    for step in steps {
+        let server = FaultServer::start(3, &[Play::Flood(step)]);
+        let began = Instant::now();
+        let poll = Store::default().poll(&config(&server, "folders = [\"*\"]\nafter = \"delete\""));
+        let errors = format!("{poll:?}");
+        // The login has a time of its own, two seconds here.
+        let told = errors.contains("comes to no end: more than 64 MB of it")
+            || step == "AUTHENTICATE" && errors.contains("sent nothing for 2 s during login");
+        assert!(poll.failed() && told, "{step}: {errors}");
+        assert!(began.elapsed() < Duration::from_secs(60), "{step}: {:?}", began.elapsed());
+    }
+    // Nobody waits for the answer to a goodbye.
+    let (store, errors, _) = played(3, &[Play::Flood("LOGOUT")]);
+    assert_eq!((store.last_uid(), errors), (3, Vec::new()));
+}
+
+/// Small talk that beats every watchdog: it comes to an end too, after 15 times `timeout.answer`.
+#[test]
+fn small_talk_now_and_then_is_cut_at_every_command() {
+    std::thread::scope(|scope| {
+        for step in ["LIST", "STATUS", "SELECT", "UID STORE"] {
+            scope.spawn(move || {
+                let server = FaultServer::start(3, &[Play::Chatter(step)]);
+                let poll = Store::default().poll(&config(&server, "folders = [\"*\"]\nafter = \"delete\""));
+                let errors = format!("{poll:?}");
+                assert!(poll.failed() && errors.contains("comes to no end: not within 15 s"), "{step}: {errors}");
+            });
+        }
+        // A mail that only small talk comes for is refused like any other that is never given.
+        scope.spawn(|| {
+            let (store, errors, server) = played(5, &[Play::ChatterAt(3)]);
+            assert!(only(&errors).contains("UID 3: ") && errors[0].contains("not within 15 s"), "{errors:?}");
+            assert_eq!((store.uids(), store.last_uid()), (vec![1, 2, 4, 5], 5));
+            assert_eq!(store.refusals(), [(3, "fetch-refused")]);
+            server.behave();
+            store.poll(&config(&server, ""));
+            assert_eq!(store.kept(3), Kept::Bytes(mail(3)));
+        });
+    });
+}
+
+/// Answers in another order than the questions (RFC 9051 section 5.5): each folder has its own, known by its name.
+#[test]
+fn a_status_belongs_to_the_folder_that_it_names() {
+    // As the server has them, and as a config in TOML does.
+    let names =
+        [("INBOX", "inbox"), ("Entw&APw-rfe", "Entwürfe"), (r#"A "b" \ c"#, r#"A \"b\" \\ c"#), ("Last", "Last")];
+    for play in [Play::StatusFirst(4), Play::Backwards("STATUS", 4)] {
+        let server = FaultServer::start(1, &[]);
+        for (wire, _) in names {
+            let mails = [(1, (mail(1), Vec::new()))].into();
+            server.state.lock().unwrap().folders.insert(wire.to_owned(), mails);
+        }
+        let list = names.map(|(_, name)| format!("\"{name}\"")).join(", ");
+        let config = config(&server, &format!("folders = [{list}]"));
+        let store = Store::default();
+        assert_eq!(store.poll(&config).errors().collect::<Vec<_>>(), Vec::<&String>::new());
+        server.state.lock().unwrap().plays.push(play.clone());
+        // One more mail in one folder, and only that one is opened.
+        for (wire, _) in names {
+            let arrived = (mail(2), Vec::new());
+            server.state.lock().unwrap().folders.get_mut(wire).unwrap().insert(2, arrived);
+            server.state.lock().unwrap().commands.clear();
+            let poll = store.poll(&config);
+            let fetched: Vec<u64> = poll.folders.iter().map(|folder| folder.fetched).collect();
+            let wanted: Vec<u64> = names.iter().map(|(other, _)| u64::from(*other == wire)).collect();
+            assert_eq!(fetched, wanted, "{play:?} {wire}: {poll:?}");
+            assert_eq!(server.commands("EXAMINE").len(), 1, "{play:?} {wire}");
+        }
+    }
+}
+
+/// Downloads that end in another order than they were asked for.
+#[test]
+fn downloads_may_end_in_any_order() {
+    let (store, errors, _) =
+        played(250, &[Play::Backwards("UID FETCH 201:250", 1), Play::Backwards("UID FETCH 1:200", 2)]);
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!((store.uids().len(), store.last_uid()), (250, 250));
 }
 
 /// Many mails that are gone by the time they are fetched cost one question, not one each.

@@ -10,6 +10,8 @@ mod dovecot;
 mod fault_server;
 #[path = "../support/imap_sink.rs"]
 mod imap_sink;
+#[path = "../support/schema.rs"]
+mod schema;
 
 mod after;
 mod config;

@@ -192,7 +192,7 @@ fn a_service_ends_beside_a_locked_store() {
 /// A server that keeps talking and never comes to an end does not keep the service from its own.
 #[test]
 fn a_service_ends_beside_a_server_that_never_does() {
-    let server = FaultServer::start(3, &[Play::Chatter]);
+    let server = FaultServer::start(3, &[Play::Chatter("UID SEARCH")]);
     let world = World::new(&format!(
         "[[mailbox]]\nname = \"rua\"\nhost = \"localhost\"\nport = {}\ntls = \"none\"\nuser = \"dmarc\"\n\
          password_env = \"TEST_PASSWORD\"\n",

@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schema::kept;
+
 /// A folder with a store and a config in it.
 pub(crate) struct World {
     folder: TempDir,
@@ -50,7 +52,7 @@ impl World {
         all.extend_from_slice(args);
         let output = self.run(&all);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        kept(args, serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// Runs a command that must fail, and returns what it says on standard error.

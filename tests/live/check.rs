@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::name_server::NameServer;
 use crate::plant::{Plant, Record, STRICT, aligned, spoofed};
 use crate::records::{RSA_512, RSA_1024, RSA_2048};
-use crate::schema::keeps_to;
 
 const DOMAIN: &str = "north.example";
 
@@ -57,7 +56,6 @@ fn a_healthy_domain_has_no_defect() {
     let server = NameServer::start(&healthy());
     let plant = plant(&server, &[ours()]);
     let answer = plant.json(&["check", DOMAIN, "--helo", "mx1.north.example", "--fail-on", "notice"]);
-    keeps_to("check", &answer);
     let rows = answer["findings"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["state"] == "ok"), "{answer:#}");
     assert_eq!((&answer["policy_domain"], &answer["gateway"]), (&DOMAIN.into(), &"proofpoint".into()));

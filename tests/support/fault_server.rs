@@ -34,10 +34,22 @@ pub(crate) enum Play {
     OmitSize(u32),
     /// It closes when it is asked for the size of this message.
     CloseAtSize(u32),
-    /// It answers a SEARCH with small talk for ever.
-    Chatter,
+    /// It answers commands that begin so with small talk for ever.
+    Chatter(&'static str),
+    /// It sends small talk for ever instead of this message.
+    ChatterAt(u32),
+    /// It answers commands that begin so with long lines for ever, as fast as it can.
+    Flood(&'static str),
     /// It answers a SEARCH with numbers for ever.
-    Flood,
+    FloodOfUids,
+    /// It waits for so many commands that begin so, and answers the last one first.
+    Backwards(&'static str, usize),
+    /// It waits for so many STATUS commands, says what it has to say, and then that they are done.
+    StatusFirst(usize),
+    /// INBOX has so many messages, as far as it says.
+    Exists(u32),
+    /// SEARCH for what is not deleted is refused in the first piece of INBOX, and takes its time in the others.
+    NoFirstPiece,
     /// SEARCH is refused.
     NoSearch,
     /// SEARCH for what is not deleted is refused.
@@ -76,6 +88,8 @@ pub(crate) struct State {
     pub(crate) plays: Vec<Play>,
     /// Every command, without tags and secrets.
     pub(crate) commands: Vec<String>,
+    /// Commands that came while an answer was under way that could have been taken for theirs.
+    pub(crate) hasty: u32,
     pub(crate) logins: u32,
 }
 
@@ -94,6 +108,7 @@ impl FaultServer {
             folders: BTreeMap::from([("INBOX".to_owned(), inbox)]),
             plays: plays.to_vec(),
             commands: Vec::new(),
+            hasty: 0,
             logins: 0,
         };
         let state = Arc::new(Mutex::new(state));
@@ -106,7 +121,8 @@ impl FaultServer {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || {
                     let other = client.try_clone().unwrap();
-                    Session { client, state: shared, folder: String::new() }.serve();
+                    Session { client, state: shared, folder: String::new(), held: Vec::new(), open: Vec::new() }
+                        .serve();
                     let _ = other.shutdown(Shutdown::Both);
                 });
             }
@@ -144,6 +160,10 @@ struct Session {
     client: TcpStream,
     state: Arc<Mutex<State>>,
     folder: String,
+    /// Commands that are not answered yet.
+    held: Vec<(String, String)>,
+    /// Tags of commands that are answered, but not done yet.
+    open: Vec<String>,
 }
 
 impl Session {
@@ -210,7 +230,43 @@ impl Session {
         })
     }
 
+    /// Small talk until nobody listens any more.
+    fn chatter(&mut self) -> bool {
+        while self.say("* OK still here\r\n") {
+            thread::sleep(Duration::from_millis(100));
+        }
+        false
+    }
+
+    /// Holds a command back where that is played. Returns those that are to be answered now.
+    fn due(&mut self, tag: &str, command: &str) -> Vec<(String, String)> {
+        let playing = |play: &Play| matches!(play, Play::Backwards(verb, _) if command.starts_with(verb));
+        let found = self.state.lock().unwrap().plays.iter().find(|play| playing(play)).cloned();
+        self.held.push((tag.to_owned(), command.to_owned()));
+        match found {
+            Some(Play::Backwards(_, count)) if self.held.len() < count => Vec::new(),
+            _ => std::mem::take(&mut self.held).into_iter().rev().collect(),
+        }
+    }
+
     fn answer(&mut self, tag: &str, command: &str) -> bool {
+        let mut due = self.due(tag, command).into_iter();
+        due.all(|(tag, command)| self.answer_one(&tag, &command))
+    }
+
+    fn answer_one(&mut self, tag: &str, command: &str) -> bool {
+        let plays = self.state.lock().unwrap().plays.clone();
+        for play in plays {
+            match play {
+                Play::Chatter(begin) if command.starts_with(begin) => return self.chatter(),
+                Play::Flood(begin) if command.starts_with(begin) => {
+                    let line = format!("* OK still here{}\r\n", " and here".repeat(2000));
+                    while self.say(&line) {}
+                    return false;
+                }
+                _ => {}
+            }
+        }
         let verb = command.split(' ').next().unwrap_or_default();
         match verb {
             "CAPABILITY" => {
@@ -245,7 +301,7 @@ impl Session {
             "LIST" => {
                 let names: Vec<String> = self.state.lock().unwrap().folders.keys().cloned().collect();
                 for name in names {
-                    self.say(&format!("* LIST () \"/\" \"{name}\"\r\n"));
+                    self.say(&format!("* LIST () \"/\" {}\r\n", quote(&name)));
                 }
                 self.say(&format!("{tag} OK done\r\n"))
             }
@@ -266,6 +322,7 @@ impl Session {
 
     fn open(&mut self, tag: &str, verb: &str, command: &str) -> bool {
         let name = quoted(command);
+        let name = if name.eq_ignore_ascii_case("INBOX") { "INBOX".to_owned() } else { name };
         let (validity, found) = {
             let state = self.state.lock().unwrap();
             let found =
@@ -274,10 +331,24 @@ impl Session {
         };
         let Some((count, next)) = found else { return self.say(&format!("{tag} NO no such folder\r\n")) };
         if verb == "STATUS" {
-            return self.say(&format!(
-                "* STATUS \"{name}\" (MESSAGES {count} UIDNEXT {next} UIDVALIDITY {validity})\r\n{tag} OK done\r\n"
-            ));
+            let name = quote(&name);
+            self.say(&format!("* STATUS {name} (MESSAGES {count} UIDNEXT {next} UIDVALIDITY {validity})\r\n"));
+            let wait = self.state.lock().unwrap().plays.iter().find_map(|play| match play {
+                Play::StatusFirst(count) => Some(*count),
+                _ => None,
+            });
+            self.open.push(tag.to_owned());
+            if wait.is_some_and(|count| self.open.len() < count) {
+                return true;
+            }
+            let tags = std::mem::take(&mut self.open);
+            return tags.iter().all(|tag| self.say(&format!("{tag} OK done\r\n")));
         }
+        let told = self.state.lock().unwrap().plays.iter().find_map(|play| match play {
+            Play::Exists(count) if name == "INBOX" => Some(*count as usize),
+            _ => None,
+        });
+        let count = told.unwrap_or(count);
         self.folder = name;
         let right = if verb == "EXAMINE" || self.plays(&Play::ReadOnly) { "READ-ONLY" } else { "READ-WRITE" };
         self.say(&format!(
@@ -290,13 +361,7 @@ impl Session {
         let words: Vec<&str> = command.split(' ').collect();
         let set = words.get(2).copied().unwrap_or_default();
         match words[1] {
-            "SEARCH" if self.plays(&Play::Chatter) => {
-                while self.say("* OK still here\r\n") {
-                    thread::sleep(Duration::from_millis(100));
-                }
-                false
-            }
-            "SEARCH" if self.plays(&Play::Flood) => {
+            "SEARCH" if self.plays(&Play::FloodOfUids) => {
                 let line = format!("* SEARCH{}\r\n", " 4294967295".repeat(50_000));
                 while self.say(&line) {}
                 false
@@ -304,9 +369,19 @@ impl Session {
             "SEARCH" if command.contains("UNDELETED") && self.plays(&Play::NoUndeleted) => {
                 self.say(&format!("{tag} NO not now\r\n"))
             }
+            "SEARCH" if command.contains("UNDELETED") && set == "1:50000" && self.plays(&Play::NoFirstPiece) => {
+                self.say(&format!("{tag} NO not now\r\n"))
+            }
             "SEARCH" if self.plays(&Play::NoSearch) => self.say(&format!("{tag} NO not now\r\n")),
             "SEARCH" => {
-                let selected = self.select(words[3]);
+                if command.contains("UNDELETED") && self.plays(&Play::NoFirstPiece) {
+                    self.client.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+                    let hasty = self.client.peek(&mut [0]).is_ok();
+                    self.client.set_read_timeout(None).unwrap();
+                    self.state.lock().unwrap().hasty += u32::from(hasty);
+                }
+                let at = words.iter().skip(2).position(|word| *word == "UID").map_or(2, |at| at + 3);
+                let selected = self.select(words[at]);
                 let state = self.state.lock().unwrap();
                 let mails = &state.folders[&self.folder];
                 let deleted = |uid: &u32| mails[uid].1.iter().any(|flag| flag == "\\Deleted");
@@ -392,6 +467,9 @@ impl Session {
             if self.plays(&Play::Omit(uid)) {
                 continue;
             }
+            if self.plays(&Play::ChatterAt(uid)) {
+                return self.chatter();
+            }
             if self.plays(&Play::StallAt(uid)) {
                 thread::sleep(Duration::from_secs(600));
                 return false;
@@ -462,6 +540,16 @@ impl Session {
     }
 }
 
+/// The quoted string in a command (RFC 9051 section 9).
 fn quoted(command: &str) -> String {
-    command.split('"').nth(1).unwrap_or_default().to_owned()
+    let mut characters = command.chars().skip_while(|character| *character != '"').skip(1);
+    let mut name = String::new();
+    while let Some(character) = characters.next().filter(|character| *character != '"') {
+        name.extend(if character == '\\' { characters.next() } else { Some(character) });
+    }
+    name
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }

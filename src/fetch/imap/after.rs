@@ -63,8 +63,8 @@ async fn half_deleted(
     survey::up_to(connection, opened, last_uid, "DELETED").await
 }
 
-/// UIDPLUS (RFC 4315), which is part of IMAP4rev2 (RFC 9051).
-fn can_expunge(connection: &Connection<'_>) -> bool {
+/// Returns whether exactly the mails that are named can be removed: UIDPLUS (RFC 4315), which is part of IMAP4rev2 (RFC 9051).
+pub(super) fn can_expunge(connection: &Connection<'_>) -> bool {
     connection.can("UIDPLUS") || connection.can("IMAP4REV2")
 }
 

@@ -1,5 +1,6 @@
 //! One connection to a server: commands out, answers in, with a limit on every wait.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,10 +15,10 @@ use super::wire::{Trip, Wire};
 
 /// How often a wait looks whether the program shall stop.
 const TICK: Duration = Duration::from_secs(1);
-/// Bytes of the answer to one command other than the download of messages: the sizes of more than a million.
+/// Bytes that may come before something that is wanted does: the sizes of more than a million messages.
 const ANSWER_BYTES: u64 = 64 << 20;
-/// Time for such an answer, however busy the server says that it is.
-const ANSWER_TIME: Duration = Duration::from_secs(30 * 60);
+/// Time for it, however busy the server says that it is, in times of `timeout.answer`: half an hour, unless that is set.
+const ANSWER_TIMES: u32 = 15;
 /// How long a server that keeps sending may go on once the program shall stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// A server that sends less than this in the time of `timeout.answer` counts as stalled.
@@ -44,16 +45,9 @@ impl Pulse<'_> {
     }
 }
 
-/// A tag of ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tag(String);
-
-impl Tag {
-    /// Returns whether the answer ends the command of this tag.
-    pub(super) fn ends(&self, response: &Response<'_>) -> bool {
-        matches!(response, Response::Done { tag, .. } if tag.0 == self.0)
-    }
-}
+/// A tag of ours: `D` and the number of the command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tag(u32);
 
 /// The last answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,13 +90,26 @@ pub(super) struct Connection<'a> {
     leaving: bool,
     /// Since when the program shall stop, as far as this connection has noticed.
     stopping: Option<Instant>,
+    /// When something that is wanted was last asked for or came, the time that the next has, and the bytes received until then.
+    due: (Instant, Duration, u64),
+    /// Last answers that came before an earlier command had its own: a server may answer out of order (RFC 9051 section 5.5).
+    early: BTreeMap<u32, Done>,
 }
 
 impl<'a> Connection<'a> {
     pub(super) fn new(wire: Wire, answer: u16, pulse: Pulse<'a>) -> Self {
         let answer = Duration::from_secs(u64::from(answer));
-        let client = async_imap::Client::new(wire);
-        Self { client, tags: 0, answer, pulse, capabilities: Vec::new(), leaving: false, stopping: None }
+        Self {
+            client: async_imap::Client::new(wire),
+            tags: 0,
+            answer,
+            pulse,
+            capabilities: Vec::new(),
+            leaving: false,
+            stopping: None,
+            due: (Instant::now(), answer * ANSWER_TIMES, 0),
+            early: BTreeMap::new(),
+        }
     }
 
     /// Gives the connection back, for STARTTLS. What the server sent ahead of TLS is thrown away.
@@ -118,9 +125,29 @@ impl<'a> Connection<'a> {
     /// Sends one command and returns its tag.
     pub(super) async fn send(&mut self, command: &str) -> Result<Tag, Fault> {
         self.tags += 1;
-        let tag = Tag(format!("D{}", self.tags));
-        self.write(format!("{} {command}\r\n", tag.0)).await?;
-        Ok(tag)
+        self.write(format!("D{} {command}\r\n", self.tags)).await?;
+        self.progress();
+        Ok(Tag(self.tags))
+    }
+
+    /// Something that is wanted came, or was asked for: what is to come next has its full time again.
+    pub(super) fn progress(&mut self) {
+        self.grant(self.answer * ANSWER_TIMES);
+    }
+
+    /// Gives what is to come next this much time.
+    pub(super) fn grant(&mut self, time: Duration) {
+        self.due = (Instant::now(), time, self.client.get_ref().received);
+    }
+
+    /// Says why the server is not listened to any longer: what is kept of an answer is bounded, and one that only says that it is
+    /// still there is not waited for. Asked between two responses: a large message on a slow line takes its time.
+    fn endless(&self) -> Option<String> {
+        let (since, time, before) = self.due;
+        if self.client.get_ref().received - before > ANSWER_BYTES {
+            return Some(format!("more than {} MB of it", ANSWER_BYTES >> 20));
+        }
+        (since.elapsed() > time).then(|| format!("not within {} s", time.as_secs()))
     }
 
     /// Sends a line that belongs to a running command.
@@ -171,6 +198,9 @@ impl<'a> Connection<'a> {
         limit: Duration,
         look: impl FnOnce(&Response<'_>) -> R,
     ) -> Result<R, Fault> {
+        if let Some(text) = self.endless() {
+            return Err(Fault::Endless { step, text });
+        }
         let mut since = Instant::now();
         let mut seen = self.client.get_ref().received;
         let response = loop {
@@ -250,34 +280,30 @@ impl<'a> Connection<'a> {
         self.finish(&tag, step, look).await
     }
 
-    /// Reads until the command of `tag` ends.
+    /// Reads until the command of `tag` ends. Commands that were sent beside it may end first.
     pub(super) async fn finish(
         &mut self,
         tag: &Tag,
         step: &'static str,
         mut look: impl FnMut(&Response<'_>),
     ) -> Result<Done, Fault> {
-        let (began, before) = (Instant::now(), self.client.get_ref().received);
+        self.progress();
         loop {
-            // What is kept of an answer is bounded, and a server that only says that it is still there comes to an end.
-            if self.client.get_ref().received - before > ANSWER_BYTES {
-                let text = format!("more than {} MB of it", ANSWER_BYTES >> 20);
-                return Err(Fault::Protocol { step, text });
+            if let Some(done) = self.early.remove(&tag.0) {
+                return Ok(done);
             }
-            if began.elapsed() > ANSWER_TIME {
-                return Err(self.stalled(step));
-            }
-            let done = self
+            let ended = self
                 .next(step, |response| {
-                    let done = done_of(tag, response);
-                    if done.is_none() {
+                    let ended = ended(response);
+                    if ended.is_none() {
                         look(response);
                     }
-                    done
+                    ended
                 })
                 .await?;
-            if let Some(done) = done {
-                return Ok(done);
+            // A number that was never given out is nobody's.
+            if let Some((tag, done)) = ended.filter(|(tag, _)| tag.0 <= self.tags) {
+                self.early.insert(tag.0, done);
             }
         }
     }
@@ -333,16 +359,19 @@ fn unparsed(told: &str) -> String {
 
 /// Returns the last answer where `response` is that of `tag`.
 pub(super) fn done_of(tag: &Tag, response: &Response<'_>) -> Option<Done> {
-    let Response::Done { status, outcome, .. } = response else { return None };
-    if !tag.ends(response) {
-        return None;
-    }
+    ended(response).filter(|(ended, _)| ended == tag).map(|(_, done)| done)
+}
+
+/// Returns which command the answer ends, and how.
+pub(super) fn ended(response: &Response<'_>) -> Option<(Tag, Done)> {
+    let Response::Done { tag, status, outcome, .. } = response else { return None };
+    let tag = Tag(tag.0.strip_prefix('D')?.parse().ok()?);
     let answer = Answer {
         text: said(outcome.information.as_deref().unwrap_or_default()),
         try_create: outcome.code == Some(ResponseCode::TryCreate),
         read_only: outcome.code == Some(ResponseCode::ReadOnly),
     };
-    Some(if *status == Status::Ok { Done::Ok(answer) } else { Done::No(answer) })
+    Some((tag, if *status == Status::Ok { Done::Ok(answer) } else { Done::No(answer) }))
 }
 
 fn names(list: &[Capability<'_>]) -> Vec<String> {

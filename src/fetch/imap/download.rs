@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use async_imap::imap_proto::{AttributeValue, Response};
 use chrono::{DateTime, Utc};
 
-use super::connection::{Connection, Done, Tag, done_of};
+use super::connection::{Connection, Done, Tag, ended};
 use super::error::Fault;
 use super::haul::{Batch, Haul, Wanted};
 use super::survey;
@@ -25,7 +25,7 @@ struct Flight {
 /// What came.
 enum Event {
     Mail(u32, Option<DateTime<Utc>>, Vec<u8>),
-    Done(Done),
+    Done(Tag, Done),
     Nothing,
 }
 
@@ -72,10 +72,10 @@ async fn run(
                 flight.tag = tag;
             }
         }
-        let Some(front) = flights.front() else {
+        if flights.is_empty() {
             return if pulse.stopped() { Err(Fault::Stopped) } else { Ok(()) };
-        };
-        match connection.next("FETCH", |response| event(&front.tag, response)).await? {
+        }
+        match connection.next("FETCH", event).await? {
             Event::Nothing => {}
             Event::Mail(uid, date, bytes) => {
                 let mut haul = haul.borrow_mut();
@@ -83,12 +83,15 @@ async fn run(
                 for flight in flights.iter_mut() {
                     if flight.batch.wanted.iter().any(|wanted| wanted.uid == uid) {
                         haul.arrived(&mut flight.batch, uid, date, bytes)?;
+                        connection.progress();
                         break;
                     }
                 }
             }
-            Event::Done(done) => {
-                let Some(flight) = flights.pop_front() else { continue };
+            Event::Done(tag, done) => {
+                let at = flights.iter().position(|flight| flight.tag == tag);
+                let Some(flight) = at.and_then(|at| flights.remove(at)) else { continue };
+                connection.progress();
                 close(connection, haul, flight, done, flights.is_empty()).await?;
                 if pulse.stopped() {
                     return Err(Fault::Stopped);
@@ -156,9 +159,9 @@ async fn close(
     Ok(())
 }
 
-fn event(tag: &Tag, response: &Response<'_>) -> Event {
-    if let Some(done) = done_of(tag, response) {
-        return Event::Done(done);
+fn event(response: &Response<'_>) -> Event {
+    if let Some((tag, done)) = ended(response) {
+        return Event::Done(tag, done);
     }
     let Response::Fetch(_, attributes) = response else { return Event::Nothing };
     let (mut uid, mut date, mut body) = (None, None, None);

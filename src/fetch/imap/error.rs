@@ -231,6 +231,16 @@ pub enum Fault {
         /// Limit.
         seconds: u16,
     },
+    /// Something keeps coming, but nothing that is wanted.
+    #[error(
+        "the server's answer during {step} comes to no end: {text}; polled again later (raise timeout.answer for a slow server)"
+    )]
+    Endless {
+        /// What was going on.
+        step: &'static str,
+        /// What came.
+        text: String,
+    },
     /// The message was not given.
     #[error(
         "the server refuses to give the message: {text}; look at it with a mail program; `dmarcase retry` asks again"
@@ -314,6 +324,7 @@ impl Fault {
             Self::ClosedInMessage { missing } => Self::ClosedInMessage { missing: *missing },
             Self::Network { step, text } => Self::Network { step, text: text.clone() },
             Self::Stalled { step, seconds } => Self::Stalled { step, seconds: *seconds },
+            Self::Endless { step, text } => Self::Endless { step, text: text.clone() },
             Self::WrongSize { text } => Self::WrongSize { text: text.clone() },
             Self::TooLarge { bytes, limit, uid } => Self::TooLarge { bytes: *bytes, limit: *limit, uid: *uid },
             Self::Protocol { step, text } => Self::Protocol { step, text: text.clone() },
@@ -358,6 +369,7 @@ impl Fault {
                 | Self::ClosedInMessage { .. }
                 | Self::Network { .. }
                 | Self::Stalled { .. }
+                | Self::Endless { .. }
                 | Self::WrongSize { .. }
                 | Self::TooLarge { .. }
                 | Self::Protocol { .. }

@@ -3,7 +3,7 @@
 use async_imap::imap_proto::{MailboxDatum, NameAttribute, Response, StatusAttribute};
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::connection::{Connection, Done, done_of};
+use super::connection::{Connection, Done};
 use super::error::{Fault, said};
 use super::folder_name::{decode, encode};
 use super::login::quoted;
@@ -112,13 +112,17 @@ pub(super) async fn resolve(
     Ok((found, missing))
 }
 
-/// Adds a folder once. INBOX has one name in any case (RFC 9051 section 5.1).
+/// Adds a folder once.
 fn add(found: &mut Vec<Folder>, folder: Folder) {
-    let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
-    let same = |have: &Folder| have.name == folder.name || is_inbox(&have.name) && is_inbox(&folder.name);
-    if !found.iter().any(same) {
+    if !found.iter().any(|have| same_name(&have.name, &folder.name)) {
         found.push(folder);
     }
+}
+
+/// INBOX has one name in any case (RFC 9051 section 5.1); what others mean by case is the server's to say.
+fn same_name(one: &str, other: &str) -> bool {
+    let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
+    one == other || is_inbox(one) && is_inbox(other)
 }
 
 /// `*` goes across the server's separator, whatever that is.
@@ -131,7 +135,8 @@ fn is_target(mailbox: &MailboxConfig, name: &str) -> bool {
     mailbox.targets().any(|target| target.eq_ignore_ascii_case(name))
 }
 
-/// Asks for the status of every folder at once: one round trip, however many there are.
+/// Asks for the status of every folder at once: one round trip, however many there are. The answers are known by the names in
+/// them, since a server may give them in any order (RFC 9051 section 5.5); of a folder that none names, nothing is known.
 pub(super) async fn statuses(
     connection: &mut Connection<'_>,
     folders: &[Folder],
@@ -144,35 +149,38 @@ pub(super) async fn statuses(
             let command = format!("STATUS {} (MESSAGES UIDNEXT UIDVALIDITY)", folder.argument());
             tags.push(connection.send(&command).await?);
         }
-        for tag in tags {
-            let mut status = FolderStatus::default();
-            let done = loop {
-                let done = connection
-                    .next("STATUS", |response| {
-                        if let Response::MailboxData(MailboxDatum::Status { status: list, .. }) = response {
-                            for attribute in list {
-                                match attribute {
-                                    StatusAttribute::Messages(n) => status.messages = *n,
-                                    StatusAttribute::UidNext(n) => status.uid_next = *n,
-                                    StatusAttribute::UidValidity(n) => status.uid_validity = *n,
-                                    _ => {}
-                                }
-                            }
-                        }
-                        done_of(&tag, response)
-                    })
-                    .await?;
-                if let Some(done) = done {
-                    break done;
+        let mut said = vec![FolderStatus::default(); group.len()];
+        let mut look = |response: &Response<'_>| {
+            let Response::MailboxData(MailboxDatum::Status { mailbox, status: list }) = response else { return };
+            let Some(status) = meant(group, mailbox).and_then(|at| said.get_mut(at)) else { return };
+            for attribute in list {
+                match attribute {
+                    StatusAttribute::Messages(n) => status.messages = *n,
+                    StatusAttribute::UidNext(n) => status.uid_next = *n,
+                    StatusAttribute::UidValidity(n) => status.uid_validity = *n,
+                    _ => {}
                 }
-            };
-            all.push(match done {
-                Done::Ok(_) => Ok(status),
-                Done::No(answer) => Err(Fault::FolderRefused { text: answer.text }),
-            });
+            }
+        };
+        let mut ended = Vec::with_capacity(group.len());
+        for tag in tags {
+            ended.push(connection.finish(&tag, "STATUS", &mut look).await?);
         }
+        all.extend(said.into_iter().zip(ended).map(|(status, done)| match done {
+            Done::Ok(_) => Ok(status),
+            Done::No(answer) => Err(Fault::FolderRefused { text: answer.text }),
+        }));
     }
     Ok(all)
+}
+
+/// Returns which of the folders a name in an answer means. Where names are the same in any case, a server may answer with its own.
+fn meant(asked: &[Folder], wire: &str) -> Option<usize> {
+    let names = [decode(wire), decode(&unescaped(wire))];
+    let by = |same: fn(&str, &str) -> bool| {
+        asked.iter().position(|folder| names.iter().any(|name| same(&folder.name, name)))
+    };
+    by(same_name).or_else(|| by(|one, other| one.to_lowercase() == other.to_lowercase()))
 }
 
 /// Tells a missing folder from one that is only refused, and names those that are there.

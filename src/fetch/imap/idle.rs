@@ -148,6 +148,8 @@ async fn round(
         }
     }
     ready();
+    // A server that says now and then that it is still there is right to do so here.
+    connection.grant(RENEW);
     while !mail && Instant::now() < until && !pulse.stopped() {
         let left = until.saturating_duration_since(Instant::now());
         let waited = connection.next_within("IDLE", left, |response| (on(response), done_of(&tag, response))).await;

@@ -148,8 +148,11 @@ async fn folder_look(
 }
 
 fn plan(connection: &Connection<'_>, mailbox: &MailboxConfig, listed: &[folders::Folder]) -> Vec<String> {
-    let uidplus = connection.can("UIDPLUS") || connection.can("IMAP4REV2");
-    let removal = if uidplus { "" } else { "; the server lacks UIDPLUS: only marked \\Deleted, never expunged" };
+    let removal = if after::can_expunge(connection) {
+        ""
+    } else {
+        "; the server lacks UIDPLUS: only marked \\Deleted, never expunged"
+    };
     let mut lines = Vec::new();
     if !mailbox.tidies() {
         return vec!["all mail stays as it is, unread".to_owned()];

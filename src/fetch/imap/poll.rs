@@ -175,6 +175,8 @@ impl<'a> Poll<'a> {
         let resume = Resume::of(self.remembered, place, (status.uid_validity, status.uid_next));
         let tidies = |resume: &Resume| !self.only_again && resume.last_uid > 0 && self.mailbox.tidies();
         let quiet = if self.only_again { resume.again.is_empty() } else { resume.is_at_end(status.uid_next) };
+        // Where the server says nothing here, it does when the folder is opened.
+        let quiet = quiet && status.uid_validity != 0;
         if quiet && resume.again.is_empty() && !(tidies(&resume) && status.messages > 0) {
             return Ok(pending);
         }
