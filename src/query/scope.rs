@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{Months, NaiveDate};
+use chrono::{Datelike as _, Months, NaiveDate};
 use duckdb::Connection;
 use globset::{GlobBuilder, GlobSetBuilder};
 use schemars::JsonSchema;
@@ -316,7 +316,8 @@ impl Scope {
 
     /// Returns the last day whose reports count: reporters ahead of UTC are on the day after today, and a later date is wrong.
     pub(super) fn newest(&self) -> NaiveDate {
-        self.as_of.succ_opt().unwrap_or(self.as_of)
+        // The engine reads years of four digits.
+        self.as_of.succ_opt().filter(|day| day.year() <= 9999).unwrap_or(self.as_of)
     }
 
     /// Ends the span with the last day that reports may be of, so that one with a wrong date does not stretch it.
