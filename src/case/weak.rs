@@ -338,11 +338,14 @@ pub(super) fn missing(case: &Case, reports: Option<&QueryError>) -> Vec<Missing>
         "`dmarcase delivery import` the logs of the days in question",
     );
     if let Some(error) = reports {
-        say(
-            true,
-            "authentication results of the domain",
-            &format!("{error}; `dmarcase import` or `dmarcase fetch` brings reports"),
-        );
+        // What has no report at all says that itself.
+        let said = error.to_string();
+        let how = if said.contains('`') {
+            said
+        } else {
+            format!("{said}; `dmarcase import` or `dmarcase fetch` brings more")
+        };
+        say(true, "authentication results of the domain", &how);
     }
     say(request.ips.is_empty(), "the sending address", &facts("ips"));
     say(request.account.is_none(), "the account at the sending platform", &facts("account"));

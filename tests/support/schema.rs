@@ -79,6 +79,10 @@ fn faults(schema: &Value, root: &Value, value: &Value, place: &str) -> Vec<Strin
             "maximum" => value.as_f64().is_none_or(|number| number <= says.as_f64().unwrap()),
             "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= says.as_u64().unwrap()),
             "maxItems" => value.as_array().is_none_or(|items| items.len() as u64 <= says.as_u64().unwrap()),
+            "uniqueItems" => {
+                let items = value.as_array().map_or(&[][..], Vec::as_slice);
+                items.iter().enumerate().all(|(at, item)| !items[..at].contains(item))
+            }
             "required" => {
                 let mut keys = says.as_array().unwrap().iter().map(|key| key.as_str().unwrap());
                 value.as_object().is_none_or(|object| keys.all(|key| object.contains_key(key)))
