@@ -194,7 +194,8 @@ fn a_time_outside_the_calendar_is_a_line_not_understood() {
     let times: Vec<&str> = events.rows.iter().map(|row| row.at.as_str()).collect();
     assert_eq!(
         times,
-        ["1970-01-01T00:00:00Z", "2026-11-24T09:40:01Z", "2026-11-24T09:40:01.250Z", "9999-12-31T23:59:59.999Z"]
+        ["1970-01-01T00:00:00Z", "2026-11-24T09:40:01.250Z", "2026-11-24T09:40:01Z", "9999-12-31T23:59:59.999Z"],
+        "in the order of their text"
     );
     assert_eq!((events.counts.unknown_lines(), events.counts.understood), (9, 4));
     let shapes: Vec<&String> = events.counts.unknown.keys().collect();
