@@ -151,7 +151,7 @@ fn row(field: impl Fn(usize) -> Option<String>) -> Outcome {
     let text = |place| field(place).unwrap_or_default();
     let Some(at) = rfc3339(&text(0)) else {
         return Outcome::Unknown(
-            "row whose attempt_time is not RFC 3339 with a zone, of the years 1970 to 9999".to_owned(),
+            "row whose attempt_time is not RFC 3339 with a zone, or of no year that a log can have".to_owned(),
         );
     };
     let Some(status) = Status::from_word(&text(4)) else {
