@@ -183,7 +183,12 @@ fn what_is_missing_is_listed_never_made_up() {
         let shown = line.strip_prefix("# ").filter(|key| key.contains(" = ") || key.starts_with("[["));
         format!("{}\n", shown.unwrap_or(line))
     };
-    std::fs::write(&facts, template.lines().map(filled).collect::<String>()).unwrap();
+    let whole = template.lines().map(filled).collect::<String>();
+    std::fs::write(&facts, &whole).unwrap();
+    let (status, _, error) = run(store(), &[&SCOPE[..], &["--facts", facts.to_str().unwrap()]].concat());
+    assert_eq!(status, 1);
+    assert!(error.contains("about a.example, and the case is about northwind.example"), "{error}");
+    std::fs::write(&facts, whole.replace("domain = \"a.example\"", "domain = \"northwind.example\"")).unwrap();
     let full = case(&["--facts", facts.to_str().unwrap()]);
     assert_eq!(full["request"]["account"], "acct-4411");
     assert_eq!(full["actions"]["actions"][0]["what"], "paused segments older than 180 days");

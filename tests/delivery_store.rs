@@ -392,12 +392,16 @@ fn a_copy_with_another_time_is_the_same_log_and_guessed_years_are_named() {
     assert_eq!(lives.len(), 1);
     assert!(lives[0]["a"].as_str().unwrap().starts_with("2024-12-30"), "{lives:?}");
     assert_eq!(lives[0]["delay_s"], 3 * 86_400);
-    // The operator's word goes over what was read before; the lines of another year are another message.
-    let answer = place.import(&two, &["--year", "2022"]);
-    assert_eq!(answer["stored"], 2);
-    assert!(notes(&answer).contains("read as of 2024: each of its lines is stored again for 2022"), "{answer}");
-    let lives = place.sql("SELECT DISTINCT message_key FROM delivery_message WHERE message_id = 'one@a.example'");
-    assert_eq!(lives.len(), 2);
+    // Read otherwise, in another year or another zone, each of its lines would count twice.
+    for otherwise in [["--year", "2022"], ["--log-tz", "Europe/Berlin"]] {
+        let (status, _, error) =
+            place.run(&[&["delivery", "import"], &otherwise[..], &[two.to_str().unwrap()]].concat());
+        assert_eq!(status, 1, "{otherwise:?}: {error}");
+        assert!(error.contains("would count twice") && error.contains("read as of 2024 in UTC"), "{error}");
+    }
+    assert_eq!(place.sql("SELECT count(*) AS n FROM delivery_line")[0]["n"], 2);
+    // The same said again is the same.
+    assert_eq!(place.import(&two, &["--year", "2024", "--log-tz", "UTC"])["duplicates"], 2);
 }
 
 #[test]
@@ -628,6 +632,13 @@ fn each_summary_is_what_plain_sql_counts() {
              FROM {from} WHERE NOT m.internal GROUP BY {}",
             if by == "response" { "name, a.smtp_code, a.enhanced_code, a.stage" } else { "name" }
         );
+        // No two rows have one name.
+        let names =
+            |row: &Value| [key.as_str(), "smtp_code", "enhanced_code", "stage"].map(|part| row[part].to_string());
+        let all: std::collections::BTreeSet<_> = answer["rows"].as_array().unwrap().iter().map(names).collect();
+        assert_eq!(all.len(), answer["rows"].as_array().unwrap().len(), "{by}: {answer:#}");
+        let graded = answer["rows"].as_array().unwrap().iter().any(|row| row["severity"] != "not graded");
+        assert_eq!(graded, by != "response", "who got a reputation answer is affected, all of them");
         let pick = |row: &Value, name: &str| {
             let figures = [
                 "recipients",

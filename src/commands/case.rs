@@ -61,6 +61,17 @@ pub(super) fn run(context: &Context, args: &CaseArgs) -> anyhow::Result<Exit> {
         Some(path) => Facts::read(path)?,
         None => context.config.case.clone(),
     };
+    // Another domain's account, consent and look-ups are no facts of this case.
+    let name = |domain: &str| crate::parse::domain_name(domain).into_owned();
+    if let (Some(asked), Some(stated)) = (&args.domain, &facts.domain)
+        && name(asked) != name(stated)
+    {
+        match &args.facts {
+            Some(path) => bail!("{}: these facts are about {stated}, and the case is about {asked}", path.display()),
+            None => tracing::warn!("[case] of the config is about {stated}: none of its facts count for {asked}"),
+        }
+        facts = Facts::default();
+    }
     if !args.ips.is_empty() {
         facts.ips.clone_from(&args.ips);
     }

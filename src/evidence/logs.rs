@@ -1,7 +1,19 @@
-//! Logs whose stamps have no year, by what they hold: a copy with another file time is the same log of the same year.
+//! Logs whose stamps have no year and no zone, by what they hold: a copy with another file time is the same log of the same year, and
+//! one that was read otherwise before would count twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+
+/// How the stamps of a log were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRead {
+    /// The file.
+    pub path: String,
+    /// Year of the first stamp.
+    pub year: i32,
+    /// The zone, as [`super::Zone`] is written.
+    pub zone: String,
+}
 
 /// The year that the stamps of a log were read in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,31 +24,44 @@ pub struct YearRead {
     pub by_file_time: bool,
     /// Digest of what the log holds; `None` of a stream, which is read only once.
     pub content: Option<String>,
-    /// The file that the same log was read from before, and the year that it was read in then.
-    pub before: Option<(String, i32)>,
+    /// How the same log was read before.
+    pub before: Option<LogRead>,
 }
 
-/// The logs that were read before: path and year, by the digest of what they hold.
+/// The logs that were read before, by the digest of what they hold.
 #[derive(Debug, Default)]
 pub struct Logs {
-    known: Mutex<BTreeMap<String, (String, i32)>>,
+    known: Mutex<BTreeMap<String, LogRead>>,
 }
 
 impl Logs {
     /// Starts with the logs that a store remembers.
-    pub fn with(stored: impl IntoIterator<Item = (String, (String, i32))>) -> Self {
+    pub fn with(stored: impl IntoIterator<Item = (String, LogRead)>) -> Self {
         Self { known: Mutex::new(stored.into_iter().collect()) }
     }
 
-    /// Takes a log, read in `year` unless `by_file_time` and it was read before: then the year is the one of that time, so that
-    /// each of its lines is known again.
-    pub(super) fn year(&self, content: Option<String>, path: &str, year: i32, by_file_time: bool) -> YearRead {
+    /// Takes a log, read as `now` says. Where the file's time alone says the year and the log was read before, the year is the one of
+    /// that time, so that each of its lines is known again.
+    ///
+    /// # Errors
+    /// It was read in another year or zone before: each of its lines would be stored a second time.
+    pub(super) fn year(&self, content: Option<String>, now: LogRead, by_file_time: bool) -> Result<YearRead, String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let before = content.as_ref().and_then(|content| known.get(content).cloned());
-        if let (Some(content), None) = (&content, &before) {
-            known.insert(content.clone(), (path.to_owned(), year));
+        let LogRead { year, zone, .. } = &now;
+        let Some(LogRead { path, year: then, zone: zone_then }) = &before else {
+            let year = *year;
+            if let Some(content) = &content {
+                known.insert(content.clone(), now);
+            }
+            return Ok(YearRead { year, by_file_time, content, before });
+        };
+        if zone != zone_then || !by_file_time && year != then {
+            return Err(format!(
+                "the same log is stored from {path}, read as of {then} in {zone_then}: read as of {year} in {zone} too, each of its \
+                 lines would count twice; to read it otherwise, import the logs into a new store (--db)"
+            ));
         }
-        let year = before.as_ref().filter(|_| by_file_time).map_or(year, |(_, year)| *year);
-        YearRead { year, by_file_time, content, before }
+        Ok(YearRead { year: *then, by_file_time, content, before })
     }
 }

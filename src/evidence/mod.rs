@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 pub use attempt::{Attempt, Batch, Counts, Envelope, IdKind, SourceFrom, Status};
 pub use fold::{shape, unfold};
 pub use gateway::{GatewayError, Gateways, INTERNAL, UNKNOWN};
-pub use logs::{Logs, YearRead};
+pub use logs::{LogRead, Logs, YearRead};
 pub use names::{MAX_RESPONSES, NONE, Response, Responses, Stage, Texts, enhanced_text};
 pub use open::{read_bytes, read_path};
 pub(crate) use outcome::{DELAY, Within, pairs_of};

@@ -12,7 +12,7 @@ use super::chunks::{Chunk, Chunker, in_order};
 use super::element;
 use super::joiner::{Events, Joiner};
 use super::stamp::{YearMonth, month_of, year_month};
-use super::{EvidenceError, LogFormat, Options, Reader, exim, journal, postfix, sniff, table};
+use super::{EvidenceError, LogFormat, LogRead, Options, Reader, exim, journal, postfix, sniff, table};
 
 /// Bytes that are looked at to recognise a format, and that every read goes through.
 const HEAD: usize = 256 * 1024;
@@ -119,9 +119,11 @@ fn read_stream(
     });
     let mut first = months.first(&reader.options, written);
     let year = (format == LogFormat::Postfix && months.first.is_some()).then(|| {
-        let by_file_time = reader.options.year.is_none();
-        reader.logs.year(months.content(), &path.to_string_lossy(), first.year, by_file_time)
+        let (path, zone) = (path.to_string_lossy().into_owned(), reader.options.zone.to_string());
+        let now = LogRead { path, year: first.year, zone };
+        reader.logs.year(months.content(), now, reader.options.year.is_none())
     });
+    let year = year.transpose().map_err(|reason| EvidenceError::Refused { path: path.to_owned(), reason })?;
     first.year = year.as_ref().map_or(first.year, |read| read.year);
     // A decoder that failed fails again: the damage is met once more behind the head.
     let rest: Box<dyn Read + Send> = match broken {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{FileRead, LogFormat, YearRead, Zone};
+use crate::evidence::{FileRead, LogFormat, LogRead, YearRead, Zone};
 use crate::words::{count, counted};
 
 /// Returns what should be known about a file, each a sentence without its end.
@@ -67,12 +67,7 @@ pub(super) fn notes(file: &FileRead, zone: Zone) -> Vec<String> {
 fn year_note(read: &YearRead, path: &str) -> String {
     let YearRead { year, by_file_time, before, .. } = read;
     match before {
-        Some((other, then)) if then != year => {
-            format!(
-                "the same log is stored from {other}, read as of {then}: each of its lines is stored again for {year}"
-            )
-        }
-        Some((other, _)) if other != path => {
+        Some(LogRead { path: other, .. }) if other != path => {
             format!(
                 "the same log is stored from {other}: its first stamp is of {year}, as there, and no line is stored twice"
             )

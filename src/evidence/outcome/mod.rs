@@ -148,6 +148,9 @@ pub struct DeliveryRow {
     /// Enhanced code of a response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enhanced_code: Option<String>,
+    /// Where in the conversation a response came: greeting, hello, mail, rcpt, data, end-of-data; absent where no log says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// Its figures.
     #[serde(flatten)]
     pub outcomes: Outcomes,

@@ -61,6 +61,8 @@ impl DeliveryFlow<'_> {
         for row in &mut rows {
             let not_graded = match (by, row.name.get(by.key()).and_then(Option::as_ref)) {
                 (DeliveryBy::Gateway, Some(gateway)) => left_out.not_graded.contains(gateway),
+                // Who got a reputation answer is affected: its share is all of them by definition.
+                (DeliveryBy::Response, _) => true,
                 _ => !left_out.not_graded.is_empty(),
             };
             if not_graded {
@@ -122,6 +124,15 @@ fn key(by: DeliveryBy) -> Option<Key> {
     })
 }
 
+/// What a row is called.
+#[derive(Default)]
+struct Name {
+    text: String,
+    smtp_code: Option<u16>,
+    enhanced_code: Option<String>,
+    stage: Option<String>,
+}
+
 /// Gives each group its name.
 fn named(connection: &Connection, by: DeliveryBy, groups: Groups) -> duckdb::Result<Vec<DeliveryRow>> {
     let numbers: Vec<&str> = groups.keys().flatten().map(String::as_str).collect();
@@ -131,21 +142,25 @@ fn named(connection: &Connection, by: DeliveryBy, groups: Groups) -> duckdb::Res
         1..1000 => format!("{column} IN ({})", numbers.join(", ")),
         _ => "true".to_owned(),
     };
-    let names: BTreeMap<String, (String, Option<u16>, Option<String>)> = match by {
+    let names: BTreeMap<String, Name> = match by {
         DeliveryBy::Gateway | DeliveryBy::Day => BTreeMap::new(),
         DeliveryBy::RecipientDomain | DeliveryBy::Source | DeliveryBy::Campaign => {
             let sql = format!("SELECT text_no::VARCHAR, \"text\" FROM delivery_text WHERE {}", of("text_no"));
             let mut statement = connection.prepare(&sql)?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, None, None))))?;
+            let rows =
+                statement.query_map([], |row| Ok((row.get(0)?, Name { text: row.get(1)?, ..Name::default() })))?;
             rows.collect::<Result<_, _>>()?
         }
         DeliveryBy::Response => {
             let sql = format!(
-                "SELECT response_no::VARCHAR, shape, smtp_code, enhanced_code FROM delivery_response WHERE {}",
+                "SELECT response_no::VARCHAR, shape, smtp_code, enhanced_code, stage FROM delivery_response WHERE {}",
                 of("response_no")
             );
             let mut statement = connection.prepare(&sql)?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))?;
+            let name = |row: &duckdb::Row<'_>| -> duckdb::Result<Name> {
+                Ok(Name { text: row.get(1)?, smtp_code: row.get(2)?, enhanced_code: row.get(3)?, stage: row.get(4)? })
+            };
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, name(row)?)))?;
             rows.collect::<Result<_, _>>()?
         }
     };
@@ -161,14 +176,15 @@ fn named(connection: &Connection, by: DeliveryBy, groups: Groups) -> duckdb::Res
             DeliveryBy::Day => key.and_then(|days| day(&days)),
             // A recipient of the null address has no domain.
             _ => found
-                .map(|(name, ..)| name.clone())
+                .map(|name| name.text.clone())
                 .filter(|name| !name.is_empty())
                 .or_else(|| absent.map(str::to_owned)),
         };
         DeliveryRow {
             name: BTreeMap::from([(by.key(), name)]),
-            smtp_code: found.and_then(|(_, code, _)| *code),
-            enhanced_code: found.and_then(|(.., enhanced)| enhanced.clone()),
+            smtp_code: found.and_then(|name| name.smtp_code),
+            enhanced_code: found.and_then(|name| name.enhanced_code.clone()),
+            stage: found.and_then(|name| name.stage.clone()),
             outcomes: sums.outcomes(),
         }
     });

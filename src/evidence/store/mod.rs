@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attempt::{Attempt, Batch, Counts, SourceFrom};
 use super::names::NONE;
-use super::{LogFormat, Logs, MEMORY, Options, Reader, Recipients, YearRead};
+use super::{LogFormat, LogRead, Logs, MEMORY, Options, Reader, Recipients, YearRead};
 use crate::store::{Access, Run, Store, StoreError, in_transaction, set_setting, setting};
 pub use judge::{is_judged, judge};
 pub(crate) use lives::{MOMENT, end_with};
@@ -176,7 +176,7 @@ impl DeliveryWriter {
                 let Some(kept) = self.files.get(file.place) else { continue };
                 rows::file(connection, self.run.number, kept, file, &zone)?;
                 if let Some(YearRead { year, content: Some(content), before: None, .. }) = &file.counts.year {
-                    set_setting(connection, &format!("{LOG}{content}"), &format!("{year} {}", file.path))?;
+                    set_setting(connection, &format!("{LOG}{content}"), &format!("{year}\t{zone}\t{}", file.path))?;
                 }
             }
             let (items, bytes) = files.iter().fold((0, 0), |(n, bytes), file| (n + 1, bytes + file.counts.bytes));
@@ -234,8 +234,9 @@ fn logs(connection: &Connection) -> duckdb::Result<Logs> {
     let rows = statement.query_map([LOG], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     Ok(Logs::with(rows.into_iter().filter_map(|(name, value)| {
-        let (year, path) = value.split_once(' ')?;
-        Some((name.strip_prefix(LOG)?.to_owned(), (path.to_owned(), year.parse().ok()?)))
+        let [year, zone, path] = value.splitn(3, '\t').collect::<Vec<_>>().try_into().ok()?;
+        let read = LogRead { path: path.to_owned(), year: year.parse().ok()?, zone: zone.to_owned() };
+        Some((name.strip_prefix(LOG)?.to_owned(), read))
     })))
 }
 

@@ -67,8 +67,12 @@ impl Answer for DeliverySummary {
         let total = &self.total;
         let ends = [total.delivered_first, total.delivered_late, total.expired, total.bounced, total.dropped];
         let all = ends.iter().sum::<u64>() + total.pending;
-        let of_recipients = |key: &str| key == self.by.key() || RECIPIENTS.contains(&key);
-        let of_messages = |key: &str| key == self.by.key() || !RECIPIENTS.contains(&key);
+        let names = |key: &str| key == self.by.key() || key == "stage";
+        // Responses have no grade.
+        let graded = self.by != DeliveryBy::Response;
+        let of_recipients =
+            |key: &str| names(key) || RECIPIENTS.contains(&key) && (graded || !matches!(key, "share" | "severity"));
+        let of_messages = |key: &str| names(key) || !RECIPIENTS.contains(&key);
         let mut page = Page::new()
             .heading(format!(
                 "Delivery by {}, {}",
@@ -155,7 +159,7 @@ fn table(summary: &DeliverySummary, shown: impl Fn(&str) -> bool) -> Table {
     let mut columns = vec![(summary.by.key(), heading(summary.by))];
     if summary.by == DeliveryBy::Response {
         // People read them in the response itself.
-        columns.extend([("smtp_code", ""), ("enhanced_code", "")]);
+        columns.extend([("smtp_code", ""), ("enhanced_code", ""), ("stage", "stage")]);
     }
     columns.extend([
         ("recipients", "recipients"),
@@ -185,6 +189,7 @@ fn table(summary: &DeliverySummary, shown: impl Fn(&str) -> bool) -> Table {
         if summary.by == DeliveryBy::Response {
             cells.push(row.smtp_code.map_or(Cell::Empty, |code| Cell::Number(code.to_string())));
             cells.push(Cell::maybe(row.enhanced_code.as_deref()));
+            cells.push(Cell::maybe(row.stage.as_deref()));
         }
         cells.extend(figures(&row.outcomes));
         table.row(cells);
