@@ -24,7 +24,7 @@ fn sendgrid() {
 ]"#;
     let read = read(text.as_bytes());
     assert_eq!(read.format, LogFormat::SendGrid);
-    assert_eq!(statuses(&read), ["deferred", "delivered", "bounced", "expired", "dropped"]);
+    assert_eq!(statuses(&read), ["deferred", "delivered", "bounced", "deferred", "expired", "dropped"]);
     let first = &read.rows[0];
     assert_eq!(first.at, "2026-11-24T09:40:01Z");
     assert_eq!(
@@ -70,6 +70,64 @@ fn ses_bare_in_its_sns_envelope_and_as_json_lines() {
 }
 
 #[test]
+fn ses_answers_are_of_the_recipient_that_they_stand_beside() {
+    let mail = r#""mail":{"timestamp":"2026-11-01T10:00:00Z","messageId":"ses-1"}"#;
+    let two = r#"[{"emailAddress":"a@corp1.test","status":"4.7.0","diagnosticCode":"smtp; 421 4.7.0 IP_REPUTATION"},{"emailAddress":"b@corp2.test","status":"4.2.2","diagnosticCode":"smtp; 452 Mailbox full"},{"emailAddress":"c@corp3.test"}]"#;
+    for (text, statuses) in [
+        (
+            format!(
+                r#"{{"eventType":"DeliveryDelay",{mail},"deliveryDelay":{{"timestamp":"2026-11-01T10:05:00Z","delayType":"General","delayedRecipients":{two}}}}}"#
+            ),
+            ["deferred"; 3].as_slice(),
+        ),
+        (
+            format!(
+                r#"{{"eventType":"Bounce",{mail},"bounce":{{"bounceType":"Permanent","bounceSubType":"General","timestamp":"2026-11-01T10:05:00Z","bouncedRecipients":{two}}}}}"#
+            ),
+            &["bounced"; 3],
+        ),
+    ] {
+        let read = read(text.as_bytes());
+        let row = |domain: &str| read.rows.iter().find(|row| row.recipient_domain == domain).unwrap();
+        assert_eq!(self::statuses(&read), statuses);
+        assert_eq!(
+            (row("corp1.test").response.as_str(), row("corp1.test").enhanced.as_str()),
+            ("421 4.7.0 IP_REPUTATION", "4.7.0")
+        );
+        assert_eq!(
+            (row("corp2.test").response.as_str(), row("corp2.test").enhanced.as_str()),
+            ("452 Mailbox full", "4.2.2")
+        );
+        assert_eq!(row("corp3.test").code, 0, "what the others got says nothing of c");
+        assert_eq!(read.counts.understood, 1);
+    }
+}
+
+#[test]
+fn giving_up_on_an_answer_is_the_last_try_and_the_end() {
+    let bounce = |id: &str, code: &str| {
+        format!(
+            r#"{{"eventType":"Bounce","mail":{{"messageId":"{id}","timestamp":"2026-11-24T09:00:00Z"}},"bounce":{{"bounceType":"Transient","bounceSubType":"General","timestamp":"2026-11-24T09:05:00Z","bouncedRecipients":[{{"emailAddress":"kim@corp.test","diagnosticCode":"smtp; {code}"}}]}}}}"#
+        )
+    };
+    let answers = |code: &str| -> Vec<(&'static str, String)> {
+        read(bounce("m", code).as_bytes()).rows.into_iter().map(|row| (row.status, row.response)).collect()
+    };
+    let own = "421 4.4.7 Deferred - see https://ipcheck.proofpoint.com/?ip=192.0.2.10";
+    assert_eq!(answers(own), [("deferred", own.to_owned()), ("expired", own.to_owned())]);
+    let quoting = format!("550 4.4.7 Message expired: unable to deliver in 840 minutes.<{own}>");
+    assert_eq!(answers(&quoting), [("deferred", own.to_owned()), ("expired", quoting.clone())]);
+    let ses_own = "550 4.4.7 Message expired: unable to deliver in 840 minutes";
+    assert_eq!(answers(ses_own), [("expired", ses_own.to_owned())], "nobody answered");
+    // The same event twice is the same attempts.
+    let twice = read(format!("{0}\n{0}\n", bounce("m", own)).as_bytes());
+    let mut keys: Vec<u64> = twice.rows.iter().map(|row| row.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!((twice.rows.len(), keys.len()), (4, 2));
+}
+
+#[test]
 fn ses_bounces_tell_expiry_suppression_and_refusal_apart() {
     let bounce = |kind: &str, sub: &str, code: &str| {
         format!(
@@ -111,14 +169,15 @@ fn mailgun() {
 
 #[test]
 fn postmark_and_sparkpost() {
-    let text = r#"{"RecordType":"Delivery","MessageID":"p1","Recipient":"kim@corp.test","DeliveredAt":"2026-11-24T09:40:01.000-05:00","Details":"smtp;250 ok","Tag":"t"}
+    let text = r#"{"RecordType":"Delivery","MessageID":"p1","Recipient":"kim@corp.test","DeliveredAt":"2026-11-24T09:40:01.000-05:00","Details":"smtp;250 2.0.0 ok","Tag":"t"}
 {"RecordType":"Bounce","ID":7,"Type":"HardBounce","MessageID":"p2","Email":"lee@corp.test","BouncedAt":"2026-11-24T09:40:01Z","Details":"smtp;550 5.1.1 no"}
 {"RecordType":"Bounce","ID":8,"Type":"Transient","MessageID":"p3","Email":"max@corp.test","BouncedAt":"2026-11-24T09:40:01Z","Details":""}
 "#;
     let postmark = read(text.as_bytes());
     assert_eq!(postmark.format, LogFormat::Postmark);
     assert_eq!(postmark.rows.iter().map(|row| row.status).filter(|s| *s == "delivered").count(), 1);
-    assert!(postmark.rows.iter().any(|row| row.at == "2026-11-24T14:40:01Z"));
+    let taken = postmark.rows.iter().find(|row| row.at == "2026-11-24T14:40:01Z").unwrap();
+    assert_eq!((taken.code, taken.response.as_str()), (250, "250 2.0.0 ok"), "`smtp;` is no part of the answer");
     let text = r#"[{"msys":{"message_event":{"type":"delay","timestamp":"1795513201","message_id":"s1","rcpt_to":"kim@corp.test","raw_reason":"421 4.7.0 IP_REPUTATION","error_code":"421","num_retries":"2","sending_ip":"192.0.2.10","campaign_id":"autumn","event_id":"1"}}},
 {"msys":{"message_event":{"type":"bounce","timestamp":"1795513301","message_id":"s1","rcpt_to":"kim@corp.test","raw_reason":"554 5.4.7 [internal] message timeout (last transfail: 421)","error_code":"554","event_id":"2"}}},
 {"msys":{"message_event":{"type":"delivery","timestamp":"1795513401","message_id":"s2","rcpt_to":"lee@corp.test","event_id":"3"}}},
@@ -194,8 +253,7 @@ fn a_time_outside_the_calendar_is_a_line_not_understood() {
     let times: Vec<&str> = events.rows.iter().map(|row| row.at.as_str()).collect();
     assert_eq!(
         times,
-        ["1970-01-01T00:00:00Z", "2026-11-24T09:40:01.250Z", "2026-11-24T09:40:01Z", "9999-12-31T23:59:59.999Z"],
-        "in the order of their text"
+        ["1970-01-01T00:00:00Z", "2026-11-24T09:40:01.250Z", "2026-11-24T09:40:01Z", "9999-12-31T23:59:59.999Z"]
     );
     assert_eq!((events.counts.unknown_lines(), events.counts.understood), (9, 4));
     let shapes: Vec<&String> = events.counts.unknown.keys().collect();

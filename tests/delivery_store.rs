@@ -394,10 +394,10 @@ fn a_copy_with_another_time_is_the_same_log_and_guessed_years_are_named() {
     assert_eq!(lives[0]["delay_s"], 3 * 86_400);
     // Read otherwise, in another year or another zone, each of its lines would count twice.
     for otherwise in [["--year", "2022"], ["--log-tz", "Europe/Berlin"]] {
-        let (status, _, error) =
-            place.run(&[&["delivery", "import"], &otherwise[..], &[two.to_str().unwrap()]].concat());
+        let given = [&["--format", "json", "delivery", "import"], &otherwise[..], &[two.to_str().unwrap()]].concat();
+        let (status, answer, error) = place.run(&given);
         assert_eq!(status, 1, "{otherwise:?}: {error}");
-        assert!(error.contains("would count twice") && error.contains("read as of 2024 in UTC"), "{error}");
+        assert!(answer.contains("would count twice") && answer.contains("read as of 2024 in UTC"), "{answer}");
     }
     assert_eq!(place.sql("SELECT count(*) AS n FROM delivery_line")[0]["n"], 2);
     // The same said again is the same.

@@ -258,7 +258,10 @@ fn import(context: &Context, args: &DeliveryImportArgs) -> anyhow::Result<Exit> 
     let damaged = files.iter().any(|file| file.note.is_some() || file.counts.damage.is_some());
     let bad = answer.files_refused > 0 || answer.unknown > 0 || damaged;
     if answer.files_refused == answer.files {
-        bail!("none of the {} files gave any evidence", answer.files);
+        match answer.files {
+            1 => bail!("the file gave no evidence"),
+            files => bail!("none of the {files} files gave any evidence"),
+        }
     }
     Ok(if args.strict && bad { Exit::Findings } else { Exit::Done })
 }
@@ -280,7 +283,12 @@ fn read_one(reader: &Reader, place: usize, path: &Path, sender: &crossbeam_chann
     let path = path.to_string_lossy().into_owned();
     let file = match read {
         Ok((format, counts)) => FileRead { place, path, format: Some(format), note: counts.damage.clone(), counts },
-        Err(error) => FileRead { place, path, format: None, counts: Counts::default(), note: Some(error.to_string()) },
+        Err(error) => {
+            // The file is named beside its notes already.
+            let said = error.to_string();
+            let note = Some(said.strip_prefix(&format!("{path}: ")).unwrap_or(&said).to_owned());
+            FileRead { place, path, format: None, counts: Counts::default(), note }
+        }
     };
     // Where the other side is gone, it has an error of its own to tell.
     sender.send(Sent::File(Box::new(file))).ok();
