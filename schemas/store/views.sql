@@ -147,24 +147,24 @@ COMMENT ON COLUMN spf_results.human_result IS 'What the reporter added; NULL whe
 -- vote, value by value, since schemas differ (RFC 9990 has no pct, RFC 7489 no t and np) and one reporter may have a stale
 -- record. Of values with as many votes the one of the newest report counts.
 CREATE OR REPLACE MACRO policy_on(today, since := NULL, until := NULL, domains := NULL) AS TABLE
-WITH held AS NOT MATERIALIZED (
-    SELECT policy_domain, policy_domain_org, policy_domain_no, report_day, end_at, lower(reporter) AS reporter, report_key,
-        p, coalesce(sp, p) AS sp, np,
-        -- What a schema knows and a report does not say has its default.
-        CASE WHEN schema_variant = 'rfc9990' THEN pct ELSE coalesce(pct, 100) END::VARCHAR AS pct,
-        CASE WHEN schema_variant = 'rfc9990' THEN coalesce(testing, false) ELSE testing END::VARCHAR AS testing,
-        coalesce(adkim, 'r') AS adkim, coalesce(aspf, 'r') AS aspf
+WITH last AS (
+    SELECT policy_domain_no, coalesce(max(report_day) FILTER (WHERE report_day <= today + 1), max(report_day)) AS "day"
     FROM report
     WHERE policy_domain IS NOT NULL AND (since IS NULL OR report_day >= since) AND (until IS NULL OR report_day <= until)
         AND (domains IS NULL OR list_contains(domains, policy_domain_no))
-),
-last AS (
-    SELECT policy_domain_no, coalesce(max(report_day) FILTER (WHERE report_day <= today + 1), max(report_day)) AS "day"
-    FROM held GROUP BY policy_domain_no
+    GROUP BY policy_domain_no
 ),
 newest AS (
-    SELECT h.* FROM held h JOIN last l ON l.policy_domain_no = h.policy_domain_no AND h.report_day BETWEEN l."day" - 1 AND l."day"
-    QUALIFY row_number() OVER (PARTITION BY h.policy_domain_no, h.reporter ORDER BY h.end_at DESC, h.report_key DESC) = 1
+    -- Joined as they stand: what is made of the columns is made of two days of reports, not of all.
+    SELECT r.policy_domain, r.policy_domain_org, r.policy_domain_no, r.end_at, r.p, coalesce(r.sp, r.p) AS sp, r.np,
+        -- What a schema knows and a report does not say has its default.
+        CASE WHEN r.schema_variant = 'rfc9990' THEN r.pct ELSE coalesce(r.pct, 100) END::VARCHAR AS pct,
+        CASE WHEN r.schema_variant = 'rfc9990' THEN coalesce(r.testing, false) ELSE r.testing END::VARCHAR AS testing,
+        coalesce(r.adkim, 'r') AS adkim, coalesce(r.aspf, 'r') AS aspf
+    FROM report r JOIN last l ON l.policy_domain_no = r.policy_domain_no AND r.report_day BETWEEN l."day" - 1 AND l."day"
+    WHERE r.policy_domain IS NOT NULL AND (since IS NULL OR r.report_day >= since) AND (until IS NULL OR r.report_day <= until)
+        AND (domains IS NULL OR list_contains(domains, r.policy_domain_no))
+    QUALIFY row_number() OVER (PARTITION BY r.policy_domain_no, lower(r.reporter) ORDER BY r.end_at DESC, r.report_key DESC) = 1
 ),
 votes AS (
     SELECT policy_domain_no, field, vote, count(*) AS votes, max(end_at) AS end_at

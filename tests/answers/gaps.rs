@@ -448,6 +448,7 @@ fn every_gap_explains_itself() {
         assert!(one["remedy"].as_str().unwrap().ends_with('.'));
         let sql = one["sql"].as_str().unwrap();
         assert!(!sql.contains(['{', '}']), "{sql}");
+        assert!(!sql.starts_with('-'), "`dmarcase sql` takes it as it is, not as a flag: {sql}");
     }
     assert_eq!(plant.json(&["gaps", "--explain", "g6"])["gap"], "G06");
     let output = plant.run(&["gaps", "--explain", "G99"]);

@@ -1,5 +1,5 @@
--- Most domains never change their policy: only those that do are looked at day by day.
 WITH changing AS (
+    -- Most domains never change their policy: only those that do are looked at day by day.
     SELECT policy_domain FROM report WHERE policy_domain IS NOT NULL AND p IS NOT NULL AND {reports} GROUP BY policy_domain
     HAVING min(p) <> max(p) OR min(coalesce(sp, p)) <> max(coalesce(sp, p)) OR min(coalesce(pct, 100)) <> max(coalesce(pct, 100))
 ), modal AS (
