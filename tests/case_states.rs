@@ -2,61 +2,27 @@
 //! reports are written here, and the figures are worked out by hand from what is written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/schema.rs"]
+mod schema;
+
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use dmarcase::store::{Access, Store};
+use place::Place;
 use serde_json::Value;
 
 const DOMAIN: &str = "northwind.example";
 const IP: &str = "192.0.2.10";
 
-struct Place {
-    folder: tempfile::TempDir,
-}
-
 impl Place {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
     /// A store with one log.
     fn with(log: &str) -> Self {
         let place = Self::new();
         place.import("mx1.log", log, &[]);
         place
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_dmarcase"))
-            .args(["--db", "s.duckdb"])
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_remove("DMARCASE_CONFIG")
-            .env_remove("DMARCASE_DB")
-            .env("XDG_CONFIG_HOME", self.folder.path())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-    }
-
-    fn done(&self, args: &[&str]) -> String {
-        let (status, out, error) = self.run(args);
-        assert_eq!(status, 0, "{args:?}: {error}");
-        out
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.done(&[args, &["--format", "json"]].concat())).unwrap()
     }
 
     fn import(&self, name: &str, log: &str, flags: &[&str]) {

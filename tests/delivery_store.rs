@@ -1,51 +1,19 @@
 //! Delivery evidence in the store, through the program: each line once, queue ids that come back, outcomes, gateways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/schema.rs"]
 mod schema;
 mod story;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use schema::kept;
+use place::Place;
 use serde_json::Value;
 use story::delivery;
 
-struct Place {
-    folder: tempfile::TempDir,
-}
-
 impl Place {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_dmarcase"))
-            .arg("--db")
-            .arg(self.folder.path().join("s.duckdb"))
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_remove("DMARCASE_CONFIG")
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let (status, out, error) = self.run(&[args, &["--format", "json"]].concat());
-        assert_eq!(status, 0, "{args:?}: {error}");
-        kept(args, serde_json::from_str(&out).unwrap())
-    }
-
     fn import(&self, path: &Path, flags: &[&str]) -> Value {
         self.json(&[&["delivery", "import", path.to_str().unwrap()], flags].concat())
     }

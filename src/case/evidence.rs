@@ -6,7 +6,7 @@ use duckdb::{Connection, Row};
 use super::shown::Shown;
 use super::types::{DayRow, ResponseRow, Retries, SmtpPart};
 use crate::evidence::{DELAY, DeliveryScope, MOMENT, Within, pairs_of};
-use crate::query::quoted;
+use crate::query::{begin_of, quoted};
 
 /// Responses of one kind that a case shows.
 const RESPONSES: usize = 12;
@@ -169,7 +169,7 @@ fn responses_sql(scope: &DeliveryScope) -> String {
 /// The condition that no attempt of a statement came after the day that counts as today.
 pub(super) fn cut(scope: &DeliveryScope) -> String {
     let next = scope.cut.and_then(|day| day.succ_opt());
-    next.map_or_else(String::new, |next| format!(" AND a.attempt_time < TIMESTAMPTZ '{next} 00:00:00+00'"))
+    next.map_or_else(String::new, |next| format!(" AND a.attempt_time < {}", begin_of(next)))
 }
 
 /// The words in which the first answer of its kind varies. Its time is asked for as well: the engine skips the days around it.

@@ -15,9 +15,6 @@ use crate::query::share;
 use crate::senders;
 use crate::store::{Counts, Wait, Writer};
 
-/// Files larger than this are streamed, not held.
-const HOLD_BYTES: u64 = 8 << 20;
-
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
@@ -106,7 +103,7 @@ impl ImportAnswer {
 pub(super) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<Exit> {
     check_paths(&args.paths)?;
     let limits = &context.config.limits;
-    let options = FileOptions { hold_bytes: HOLD_BYTES, mail_bytes: limits.mail_bytes };
+    let options = FileOptions::new(limits);
     let total = || Some(survey(&args.paths).bytes).filter(|bytes| *bytes > 0);
     ingest(context, "import", args.strict, total, |feeder| {
         let mut first: Result<(), FetchError> = Ok(());

@@ -15,9 +15,6 @@ use crate::query;
 use crate::store::{kept_item, key_of};
 use crate::words::shell_word;
 
-/// Files larger than this are streamed, not held.
-const HOLD_BYTES: u64 = 8 << 20;
-
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
 pub struct InspectArgs {
@@ -51,7 +48,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<Exit>
         (_, Some(entry)) => InspectAnswer { items: vec![inspect(kept(context, entry)?, limits)], more: false },
         (Some(file), None) => {
             check_paths(std::slice::from_ref(file))?;
-            let options = FileOptions { hold_bytes: HOLD_BYTES, mail_bytes: limits.mail_bytes };
+            let options = FileOptions::new(limits);
             let mut found = items(std::slice::from_ref(file), &options);
             if let Some(member) = args.member {
                 let skip = usize::try_from(member.checked_sub(1).context("--member counts from 1")?)?;
@@ -94,7 +91,7 @@ fn kept(context: &Context, entry: u64) -> anyhow::Result<Item> {
             found.outcome
         );
     }
-    let options = FileOptions { hold_bytes: HOLD_BYTES, mail_bytes: context.config.limits.mail_bytes };
+    let options = FileOptions::new(&context.config.limits);
     let at = usize::try_from(member.unwrap_or(1).saturating_sub(1))?;
     let again = items(&[PathBuf::from(path)], &options).nth(at).transpose();
     let again = again.with_context(|| format!("ledger entry {entry}: its bytes are not kept in the store"))?;

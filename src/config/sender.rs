@@ -4,6 +4,8 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
+use crate::parse::{domain_name, has_labels};
+
 /// One approved sender. A record is its mail when any of `ips`, `dkim`, `spf` or `ptr` matches and `from` allows it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +100,7 @@ impl TryFrom<String> for DomainPattern {
     fn try_from(text: String) -> Result<Self, String> {
         let name = text.trim();
         let (name, below) = name.strip_prefix("*.").map_or((name, false), |rest| (rest, true));
-        let domain = crate::parse::domain_name(name).into_owned();
+        let domain = domain_name(name).into_owned();
         if !is_name(&domain) {
             return Err(format!("`{text}` is no domain: write a.example, or *.a.example for all domains below it"));
         }
@@ -106,15 +108,10 @@ impl TryFrom<String> for DomainPattern {
     }
 }
 
-/// Returns whether a normalised text can be a domain name: labels of letters, digits, hyphens and underscores, and no address, which
-/// ends with a number (RFC 3696 section 2).
+/// Returns whether a normalised text can be a domain name, and is no address, which ends with a number (RFC 3696 section 2).
 fn is_name(domain: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    domain.len() <= 253
-        && domain.split('.').all(label)
-        && domain.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()))
+    let last = domain.rsplit('.').next();
+    has_labels(domain) && last.is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 impl std::fmt::Display for DomainPattern {
@@ -238,7 +235,7 @@ pub(super) fn check(rules: &[SenderRule]) -> Result<(), String> {
 pub(super) fn check_domains(rules: &[DomainRule]) -> Result<(), String> {
     let mut names: std::collections::HashSet<String> = std::collections::HashSet::new();
     for rule in rules {
-        let name = crate::parse::domain_name(&rule.name).into_owned();
+        let name = domain_name(&rule.name).into_owned();
         if !is_name(&name) {
             return Err(format!("[[domain]] `{}` is no domain: write a.example", rule.name));
         }

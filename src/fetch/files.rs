@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::mbox::{Mail, Splitter, is_mbox};
 use super::walk::{Found, Walk};
 use super::{Content, Item, Origin, Refusal};
+use crate::unpack::Limits;
 
 /// What the file reader may hold in memory.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,16 @@ pub struct FileOptions {
     pub hold_bytes: u64,
     /// Mails of an mbox larger than this, bytes, are refused: [`crate::unpack::Limits::mail_bytes`].
     pub mail_bytes: u64,
+}
+
+impl FileOptions {
+    /// Files larger than this are streamed, not held.
+    const HOLD_BYTES: u64 = 8 << 20;
+
+    /// Returns the options of commands. They are the same for all, so that a member's number means the same item to each.
+    pub const fn new(limits: &Limits) -> Self {
+        Self { hold_bytes: Self::HOLD_BYTES, mail_bytes: limits.mail_bytes }
+    }
 }
 
 /// Why a path that the user gave cannot be read.

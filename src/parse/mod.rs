@@ -18,7 +18,7 @@ mod values;
 mod window;
 mod words;
 
-pub use org_domain::{domain_name, is_domain, org_domain, suffix_list};
+pub use org_domain::{domain_name, has_labels, is_domain, org_domain, suffix_list};
 pub use reader::{Reader, ReaderLimits, Reading, Rejection};
 pub use report::{DkimResult, Metadata, Policy, Reason, Record, Report, Results, SchemaVariant, SpfResult, Warning};
 pub use words::{Alignment, AuthResult, Disposition, PolicyWord};

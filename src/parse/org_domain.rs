@@ -21,15 +21,18 @@ pub fn domain_name(written: &str) -> Cow<'_, str> {
     }
 }
 
-/// Says whether a normalised name can be a domain in DNS: two labels or more, of letters, digits, `-` and `_` (which names of
-/// services have), none longer than 63 octets and together at most 253 (RFC 1035 section 2.3.4).
-pub fn is_domain(name: &str) -> bool {
+/// Says whether a normalised name is made of labels that DNS can hold: letters, digits, `-` and `_` (which names of services have),
+/// none longer than 63 octets and together at most 253 (RFC 1035 section 2.3.4).
+pub fn has_labels(name: &str) -> bool {
     let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
-    name.len() <= 253 && name.contains('.') && name.split('.').all(label)
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+/// Says whether a normalised name can be a domain in DNS: two labels or more, none of which begins like a flag.
+pub fn is_domain(name: &str) -> bool {
+    has_labels(name) && name.contains('.') && !name.split('.').any(|label| label.starts_with('-'))
 }
 
 /// Returns the organisational domain of a normalised name by the public suffix list (RFC 7489 section 3.2).

@@ -20,7 +20,7 @@ pub use export::export;
 pub use flow::Mail;
 pub use gaps::{DEFINITIONS, Definition, Expected, GapRow, Gaps, definition, gaps};
 pub use ledger_entry::{LedgerEntry, ledger_entry};
-pub(crate) use quote::{quoted, quoted_name};
+pub(crate) use quote::{begin_of, quoted, quoted_name};
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
 pub use scope::{DayArg, DayArgs, Days, PeriodArgs, QueryError, Scope, Span, Undated};

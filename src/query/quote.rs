@@ -1,4 +1,6 @@
-//! Text and names as SQL writes them.
+//! Text, names and days as SQL writes them.
+
+use chrono::NaiveDate;
 
 /// Returns a string as SQL text.
 pub(crate) fn quoted(text: &str) -> String {
@@ -8,4 +10,9 @@ pub(crate) fn quoted(text: &str) -> String {
 /// Returns a name as a SQL identifier.
 pub(crate) fn quoted_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Returns the moment at which a UTC day begins.
+pub(crate) fn begin_of(day: NaiveDate) -> String {
+    format!("TIMESTAMPTZ '{day} 00:00:00+00'")
 }

@@ -3,6 +3,7 @@
 use super::super::document::{Block, Section};
 use super::super::types::Case;
 use super::{sql, stamp, utc};
+use crate::query::begin_of;
 use crate::words::{count, counted};
 
 pub(super) fn method(case: &Case) -> Section {
@@ -56,7 +57,8 @@ pub(super) fn method(case: &Case) -> Section {
         Some(next) => sql(
             case,
             &format!(
-                "SELECT \"file\", count(*), min(attempt_time), max(attempt_time) FROM delivery_attempt WHERE attempt_time < TIMESTAMPTZ '{next} 00:00:00+00' GROUP BY 1"
+                "SELECT \"file\", count(*), min(attempt_time), max(attempt_time) FROM delivery_attempt WHERE attempt_time < {} GROUP BY 1",
+                begin_of(next)
             ),
         ),
     });

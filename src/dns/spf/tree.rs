@@ -93,18 +93,6 @@ pub(super) enum Kind {
     Ignored,
 }
 
-impl Qualifier {
-    /// Returns the word of results.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::SoftFail => "softfail",
-            Self::Neutral => "neutral",
-        }
-    }
-}
-
 impl SpfTerm {
     /// A term of which nothing is known yet.
     fn open(text: &str, qualifier: Option<Qualifier>) -> Self {

@@ -33,6 +33,11 @@ impl Qualifier {
             Self::Neutral => SpfResult::Neutral,
         }
     }
+
+    /// Returns the word of its result.
+    pub const fn word(self) -> &'static str {
+        self.result().word()
+    }
 }
 
 impl SpfResult {

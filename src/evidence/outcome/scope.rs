@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use duckdb::Connection;
 
-use crate::query::quoted;
+use crate::query::{begin_of, quoted};
 
 /// Which lives a question is about.
 #[derive(Clone, Debug, Default)]
@@ -61,10 +61,10 @@ impl DeliveryScope {
     fn of_lives(&self, named: Vec<String>) -> String {
         let mut parts = vec!["NOT l.internal".to_owned()];
         if let Some(since) = self.since {
-            parts.push(format!("l.first_at >= TIMESTAMPTZ '{since} 00:00:00+00'"));
+            parts.push(format!("l.first_at >= {}", begin_of(since)));
         }
         for until in self.until.iter().chain(&self.cut).filter_map(NaiveDate::succ_opt) {
-            parts.push(format!("l.first_at < TIMESTAMPTZ '{until} 00:00:00+00'"));
+            parts.push(format!("l.first_at < {}", begin_of(until)));
         }
         if let Some(gateway) = &self.gateway {
             parts.push(format!("l.route IN (SELECT route_no FROM delivery_route WHERE gateway = {})", quoted(gateway)));

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 
 use super::messages::stage;
-use crate::query::quoted_name;
+use crate::query::{begin_of, quoted_name};
 use crate::store::lay_views_over;
 
 /// The order of lines: by time, and of one moment as they stand in the log. A last try comes before the end that the same line tells.
@@ -119,7 +119,7 @@ fn whole(text: &str, first: i64) -> String {
 /// The store cannot be asked.
 pub(crate) fn end_with(connection: &Connection, day: NaiveDate) -> duckdb::Result<()> {
     let Some(next) = day.succ_opt() else { return Ok(()) };
-    let end = format!("TIMESTAMPTZ '{next} 00:00:00+00'");
+    let end = begin_of(next);
     // What leaves nothing out would cost all the same.
     let later = format!("SELECT count(*) > 0 FROM delivery_life WHERE last_at >= {end}");
     if !connection.query_row(&later, [], |row| row.get::<_, bool>(0))? {
