@@ -1,14 +1,8 @@
--- The one scan of `record` behind senders, gaps and simulate: the records of the scope by everything that those
--- questions tell apart. {records} is the condition of the scope on `record r`.
+-- The one scan of the records behind senders, gaps and simulate, by everything that these questions tell apart. {sums} are the
+-- records of the scope, summed by stream and source.
 CREATE OR REPLACE TEMP TABLE flow_source AS
-WITH g AS (
-    SELECT r.stream, r.source, coalesce(sum(r.messages), 0)::BIGINT AS messages,
-        min(r.report_day) AS first_day, max(r.report_day) AS last_day, count(*) AS records
-    FROM record r WHERE {records}
-    GROUP BY ALL
-)
-SELECT g.*, t.policy_domain, t.header_from, t.disposition, t.dkim_aligned, t.spf_aligned,
-    coalesce(t.dkim_aligned, false) OR coalesce(t.spf_aligned, false) AS dmarc_pass,
+WITH g AS ({sums})
+SELECT g.*, t.policy_domain, t.header_from, t.disposition, t.dkim_aligned, t.spf_aligned, t.dmarc_pass,
     -- Where nothing names the sender, the source is its own, below zero.
     coalesce(most_specific(f.score, t.score, s.score, f.sender_no, t.sender_no, s.sender_no)::BIGINT, -2 - g.source::BIGINT, -1) AS sender_key,
     -- Where the words of that evidence stand: stream n as n, source n as -1 - n.
@@ -26,10 +20,8 @@ WITH g AS (
         sum(records)::BIGINT AS records, arg_max(evidence_at, (messages, evidence_at)) AS evidence_at, max(messages) AS heaviest
     FROM flow_source GROUP BY ALL
 )
-SELECT g.*, t.policy_domain, t.header_from, t.policy, t.disposition, t.dkim_aligned, t.spf_aligned, t.reason,
-    coalesce(t.dkim_aligned, false) OR coalesce(t.spf_aligned, false) AS dmarc_pass,
+SELECT g.*, t.policy_domain, t.header_from, t.policy, t.disposition, t.dkim_aligned, t.spf_aligned, t.reason, t.dmarc_pass,
     -- A DMARC fail that got less than its policy asks, and no reason given. RFC 9990's `pass` counts as none.
-    CASE WHEN NOT coalesce(t.dkim_aligned, false) AND NOT coalesce(t.spf_aligned, false) AND t.reason IS NULL
-        AND t.disposition % 3 < t.policy THEN g.messages ELSE 0 END AS softer,
+    CASE WHEN NOT t.dmarc_pass AND t.reason IS NULL AND t.disposition % 3 < t.policy THEN g.messages ELSE 0 END AS softer,
     t.own_dkim, t.own_spf, t.foreign_dkim, t.foreign_spf
 FROM g JOIN stream t ON t.stream_no = g.stream;

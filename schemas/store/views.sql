@@ -11,13 +11,44 @@ CREATE OR REPLACE MACRO most_specific(from_score, stream_score, source_score, of
          WHEN coalesce(stream_score, 0) >= coalesce(source_score, 0) THEN of_stream
          ELSE of_source END;
 
+CREATE OR REPLACE VIEW record AS
+SELECT r.report_no, r.record_no, r.policy_domain, r.report_day, r.source, r.messages, t.policy, t.disposition,
+    t.dkim_aligned, t.spf_aligned, t.dmarc_pass, t.dkim_raw_pass, t.spf_raw_pass, t.dkim_recomputed, t.spf_recomputed,
+    t.header_from, r.envelope_from, r.envelope_to, t.auth, t.reason, r.stream
+FROM record_row r JOIN stream t ON t.stream_no = r.stream;
+COMMENT ON VIEW record IS 'One row per record, numbers only; record_full shows it in words.';
+COMMENT ON COLUMN record.report_no IS 'The report.';
+COMMENT ON COLUMN record.record_no IS 'Place in the report, from 1.';
+COMMENT ON COLUMN record.policy_domain IS 'Policy domain of the report: number in domain.';
+COMMENT ON COLUMN record.report_day IS 'Report day of the report.';
+COMMENT ON COLUMN record.source IS 'Sending address: number in source; NULL where unreadable.';
+COMMENT ON COLUMN record.messages IS 'count; NULL where unreadable.';
+COMMENT ON COLUMN record.policy IS 'Policy that the report applies to header from: p, or sp for a subdomain. 0 none, 1 quarantine, 2 reject; NULL where unknown.';
+COMMENT ON COLUMN record.disposition IS '0 none, 1 quarantine, 2 reject, 3 pass; NULL where unknown.';
+COMMENT ON COLUMN record.dkim_aligned IS 'policy_evaluated/dkim is pass; NULL where unknown.';
+COMMENT ON COLUMN record.spf_aligned IS 'policy_evaluated/spf is pass; NULL where unknown.';
+COMMENT ON COLUMN record.dmarc_pass IS 'DKIM aligned or SPF aligned.';
+COMMENT ON COLUMN record.dkim_raw_pass IS 'Some DKIM result says pass, aligned or not.';
+COMMENT ON COLUMN record.spf_raw_pass IS 'Some SPF result says pass, aligned or not.';
+COMMENT ON COLUMN record.dkim_recomputed IS 'Our own verdict: some passing DKIM domain aligns with header from.';
+COMMENT ON COLUMN record.spf_recomputed IS 'Our own verdict: some passing MAIL FROM domain aligns with header from.';
+COMMENT ON COLUMN record.header_from IS 'RFC 5322 From domain: number in domain.';
+COMMENT ON COLUMN record.envelope_from IS 'RFC 5321 MAIL FROM domain: number in domain.';
+COMMENT ON COLUMN record.envelope_to IS 'Recipient domain: number in domain.';
+COMMENT ON COLUMN record.auth IS 'The DKIM and SPF results: number in auth.';
+COMMENT ON COLUMN record.reason IS 'The override reasons: number in reason; NULL where there are none.';
+COMMENT ON COLUMN record.stream IS 'All that the record shares with others, from policy to reason: number in stream, the unit of attribution.';
+
+-- Not from `record`, which has joined the stream already.
 CREATE OR REPLACE VIEW attributed AS
-SELECT r.*, most_specific(f.score, t.score, s.score, f.sender_no, t.sender_no, s.sender_no) AS sender_no,
+SELECT r.report_no, r.record_no, r.policy_domain, r.report_day, r.source, r.messages, t.policy, t.disposition,
+    t.dkim_aligned, t.spf_aligned, t.dmarc_pass, t.dkim_raw_pass, t.spf_raw_pass, t.dkim_recomputed, t.spf_recomputed,
+    t.header_from, r.envelope_from, r.envelope_to, t.auth, t.reason, r.stream,
+    most_specific(f.score, t.score, s.score, f.sender_no, t.sender_no, s.sender_no) AS sender_no,
     most_specific(f.score, t.score, s.score, f.evidence, t.evidence, s.evidence) AS evidence
-FROM record r
-LEFT JOIN stream t ON t.stream_no = r.stream
+FROM record_row r JOIN stream t ON t.stream_no = r.stream
 LEFT JOIN source s ON s.source_no = r.source
-LEFT JOIN source_from f ON f.source = r.source AND f.header_from = r.header_from;
+LEFT JOIN source_from f ON f.source = r.source AND f.header_from = t.header_from;
 COMMENT ON VIEW attributed IS 'The columns of record, with the number of its sender and the evidence for it.';
 COMMENT ON COLUMN attributed.sender_no IS 'Number in sender; NULL where nothing names one.';
 COMMENT ON COLUMN attributed.evidence IS 'What names the sender, in words.';

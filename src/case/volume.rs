@@ -72,7 +72,7 @@ pub(super) fn volume(
         && let Some(reports) = reports
     {
         let by_day = format!(
-            "SELECT s.source_ip, r.report_day, sum(r.messages)::UBIGINT FROM record r JOIN source s ON s.source_no = r.source
+            "SELECT s.source_ip, r.report_day, sum(r.messages)::UBIGINT FROM record_row r JOIN source s ON s.source_no = r.source
              WHERE s.source_ip IN ({}) AND r.report_day IS NOT NULL AND r.messages IS NOT NULL AND {} GROUP BY 1, 2 ORDER BY 1, 2",
             list_of(ips),
             reports.of_records("r.")

@@ -13,7 +13,7 @@ use crate::pipeline::{self, Feeder, Options, Progress};
 use crate::print::ProgressLine;
 use crate::query::share;
 use crate::senders;
-use crate::store::{Counts, Wait, Writer};
+use crate::store::{Counts, Wait, Writer, sum_records};
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -144,6 +144,7 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     let (counts, store) = done?;
     if counts.reports_stored > 0 {
         senders::attribute(&store, &context.config, context.today)?;
+        sum_records(&store)?;
     }
     drop(store);
     context.answer(&ImportAnswer::new(&counts, started.elapsed().as_secs_f64()))?;

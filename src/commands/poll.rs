@@ -16,7 +16,7 @@ use crate::pipeline::{self, Feeder, Options, PipelineError, Progress};
 use crate::senders;
 use crate::store::{
     Access, Committed, Counts, MailboxMemory, MailboxPosition, Outcome, PollEnd, Store, StoreError, Wait, Writer,
-    record_polls,
+    record_polls, sum_records,
 };
 
 /// What a cycle needs.
@@ -100,6 +100,7 @@ impl Cycle<'_> {
         let counts = counts?;
         if counts.reports_stored > 0 {
             senders::attribute(&store, self.config, Utc::now().date_naive())?;
+            sum_records(&store)?;
         }
         Ok(Cycled { counts, polls })
     }

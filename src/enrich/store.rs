@@ -9,7 +9,7 @@ use crate::store::{Store, in_transaction};
 
 // Heaviest first: the messages of a source over all reports.
 const WAITING: &str = "
-    WITH weight AS (SELECT source, sum(messages) AS messages FROM record WHERE source IS NOT NULL GROUP BY source)
+    WITH weight AS (SELECT source, sum(messages) AS messages FROM record_row WHERE source IS NOT NULL GROUP BY source)
     SELECT s.source_no, s.source_ip, ?1 AND (s.enriched_at IS NULL OR s.enriched_at < ?2::TIMESTAMPTZ) AS wants_name
     FROM source s LEFT JOIN weight w ON w.source = s.source_no
     WHERE wants_name OR (?3 AND s.network IS NULL AND s.as_number IS NULL AND s.country IS NULL

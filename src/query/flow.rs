@@ -3,10 +3,21 @@
 
 use duckdb::Connection;
 
-use super::senders::{Sums, sums};
+use super::senders::{Sums, sums as by_sender};
 use super::{QueryError, Scope};
+use crate::store::summed_up_to;
 
 const FLOW: &str = include_str!("../../schemas/query/flow.sql");
+
+const SUMS: &str = "
+    SELECT r.stream, r.source, coalesce(sum(r.messages), 0)::BIGINT AS messages, count(*) AS records,
+        min(r.report_day) AS first_day, max(r.report_day) AS last_day
+    FROM record_row r WHERE {records} GROUP BY ALL";
+
+const SUMMED: &str = "
+    SELECT stream, source, sum(messages)::BIGINT AS messages, sum(records)::BIGINT AS records,
+        min(first_day) AS first_day, max(last_day) AS last_day
+    FROM (FROM stream_source WHERE stream IN (SELECT stream_no FROM stream t WHERE {streams}) UNION ALL {fresh}) GROUP BY ALL";
 
 /// Makes the temporary tables for the records of a scope.
 ///
@@ -15,8 +26,21 @@ const FLOW: &str = include_str!("../../schemas/query/flow.sql");
 pub(super) fn flow(connection: &Connection, scope: &Scope) -> Result<(), QueryError> {
     // Order means nothing here, and keeping it costs.
     connection.execute_batch("SET preserve_insertion_order = false")?;
-    connection.execute_batch(&FLOW.replace("{records}", &scope.of_records("r.")))?;
+    connection.execute_batch(&FLOW.replace("{sums}", &sums(connection, scope)?))?;
     Ok(())
+}
+
+/// Returns the statement that sums the records of a scope by stream and source. Of all days, those that the store has summed
+/// already are read as they are.
+fn sums(connection: &Connection, scope: &Scope) -> Result<String, QueryError> {
+    let of_records = scope.of_records("r.");
+    let summed = if scope.is_of_all_days() { summed_up_to(connection)? } else { 0 };
+    if summed == 0 {
+        return Ok(SUMS.replace("{records}", &of_records));
+    }
+    let fresh = SUMS.replace("{records}", &format!("r.report_no > {summed} AND {of_records}"));
+    let of_streams = scope.of_records("t.");
+    Ok(SUMMED.replace("{fresh}", &fresh).replace("{streams}", &of_streams))
 }
 
 /// The mail of a scope, scanned once and summed by sender: the questions of a case share it. `flow` stands on the connection.
@@ -35,6 +59,6 @@ impl<'a> Mail<'a> {
     /// The store cannot be asked.
     pub fn of(connection: &'a Connection, scope: &'a Scope) -> Result<Self, QueryError> {
         flow(connection, scope)?;
-        Ok(Self { connection, scope, senders: sums(connection)? })
+        Ok(Self { connection, scope, senders: by_sender(connection)? })
     }
 }

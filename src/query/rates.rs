@@ -188,9 +188,8 @@ const SUMS: &str = "
     coalesce(sum(r.messages) FILTER (WHERE r.disposition = 2), 0)::UBIGINT AS rejected";
 
 const STREAMS: &str = "
-    (SELECT s.messages, t.policy_domain, t.dkim_aligned, t.spf_aligned, t.disposition,
-        coalesce(t.dkim_aligned, false) OR coalesce(t.spf_aligned, false) AS dmarc_pass
-     FROM (SELECT r.stream, sum(r.messages) AS messages FROM record r WHERE {records} GROUP BY 1) s
+    (SELECT s.messages, t.policy_domain, t.dkim_aligned, t.spf_aligned, t.disposition, t.dmarc_pass
+     FROM (SELECT r.stream, sum(r.messages) AS messages FROM record_row r WHERE {records} GROUP BY 1) s
      JOIN stream t ON t.stream_no = s.stream)";
 
 /// Answers how much of the mail passes.
@@ -287,7 +286,7 @@ fn sum(connection: &Connection, scope: &Scope, rows: &[RateRow], sources: Option
     let reports = one(format!("SELECT count(*) FROM report p WHERE {}", scope.of_reports("p.")))?;
     let sources = match sources {
         Some(sources) => sources,
-        None => one(format!("SELECT count(DISTINCT r.source) FROM record r WHERE {}", scope.of_records("r.")))?,
+        None => one(format!("SELECT count(DISTINCT r.source) FROM record_row r WHERE {}", scope.of_records("r.")))?,
     };
     let mut total = Totals { reports, sources, ..Totals::default() };
     for RateRow { totals, .. } in rows {
@@ -325,7 +324,7 @@ fn grouped(scope: &Scope, by: RateBy, mail: Of) -> String {
     // their total; counting sources beside the sums takes longer.
     let (pairs, sources, all_sources) = if by == RateBy::Domain && matches!(mail, Of::Streams) || by.is_time() {
         let pairs = format!(
-            "pair AS MATERIALIZED (SELECT DISTINCT {key} AS key, r.source FROM record r WHERE {} AND r.source IS NOT NULL),
+            "pair AS MATERIALIZED (SELECT DISTINCT {key} AS key, r.source FROM record_row r WHERE {} AND r.source IS NOT NULL),
              source_of AS (SELECT key, count(*) AS sources FROM pair GROUP BY 1), ",
             scope.of_records("r.")
         );

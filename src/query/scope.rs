@@ -286,6 +286,11 @@ impl Scope {
         Ok(scope)
     }
 
+    /// Returns whether no day is left out, nor what has none.
+    pub(super) const fn is_of_all_days(&self) -> bool {
+        self.since.is_none() && self.until.is_none() && self.cut.is_none()
+    }
+
     /// Returns the SQL condition on rows of `record` (or a view with its columns); `alias` is empty or ends with a dot.
     pub fn of_records(&self, alias: &str) -> String {
         self.condition(alias, "policy_domain")

@@ -23,8 +23,10 @@ pub const NARROWED: &[&str] = &[
     "policy_latest",
     "record",
     "record_full",
+    "record_row",
     "report",
     "spf_results",
+    "stream_source",
 ];
 
 /// Hides from a connection whatever is not the tenant's. `others` are the other tenants of the config.
@@ -60,7 +62,8 @@ pub fn narrow(connection: &Connection, tenant: &Tenant, others: &[&Tenant]) -> R
     let about = owned("subject_domain", tenant);
     let views = [
         ("report", format!("policy_domain_no IN ({domains})")),
-        ("record", format!("policy_domain IN ({domains})")),
+        ("record_row", format!("policy_domain IN ({domains})")),
+        ("stream_source", format!("stream IN (SELECT stream_no FROM {store}.stream WHERE policy_domain IN ({domains}))")),
         (
             "ledger",
             format!(

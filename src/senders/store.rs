@@ -48,9 +48,10 @@ UPDATE source SET sender_no = f.sender_no, score = f.score, evidence = f.evidenc
 FROM found_source f WHERE source.source_no = f.source_no";
 
 const SELECT_PAIRS: &str = "
-SELECT DISTINCT r.source, r.header_from, d.name
-FROM record r JOIN domain d ON d.domain_no = r.header_from
-WHERE r.source IN (SELECT source_no FROM found_source)";
+SELECT DISTINCT r.source, t.header_from, d.name
+FROM (SELECT DISTINCT source, stream FROM record_row WHERE source IN (SELECT source_no FROM found_source)) r
+JOIN stream t ON t.stream_no = r.stream
+JOIN domain d ON d.domain_no = t.header_from";
 
 const DROP_FOUND: &str = "DROP TABLE found_stream; DROP TABLE found_source";
 

@@ -13,8 +13,8 @@ use super::columns::{hash_key, ip_sort, key_of};
 use super::{Columns, StoreError};
 use crate::parse::{Alignment, DkimResult, Reason, Results, SpfResult, org_domain};
 
-/// What a stream is: the header from and the results, the policy, and what the receiver made of them. Domains, results and
-/// reasons by their numbers.
+/// What a stream is: the header from and the results, the policy, what the receiver made of them and what we do. Domains, results
+/// and reasons by their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Stream {
     pub(super) header_from: Option<u32>,
@@ -24,6 +24,11 @@ pub(super) struct Stream {
     pub(super) disposition: Option<u8>,
     pub(super) dkim_aligned: Option<bool>,
     pub(super) spf_aligned: Option<bool>,
+    pub(super) dmarc_pass: bool,
+    pub(super) dkim_raw_pass: bool,
+    pub(super) spf_raw_pass: bool,
+    pub(super) dkim_recomputed: bool,
+    pub(super) spf_recomputed: bool,
     pub(super) reason: Option<u32>,
 }
 
@@ -84,7 +89,8 @@ struct New {
 }
 
 const STREAMS: &str = "
-    SELECT stream_no, header_from, auth, policy_domain, policy, disposition, dkim_aligned, spf_aligned, reason
+    SELECT stream_no, header_from, auth, policy_domain, policy, disposition, dkim_aligned, spf_aligned, dmarc_pass,
+        dkim_raw_pass, spf_raw_pass, dkim_recomputed, spf_recomputed, reason
     FROM stream WHERE stream_no >= ?";
 
 impl Dimensions {
@@ -135,7 +141,12 @@ impl Dimensions {
                 disposition: row.get(5)?,
                 dkim_aligned: row.get(6)?,
                 spf_aligned: row.get(7)?,
-                reason: row.get(8)?,
+                dmarc_pass: row.get(8)?,
+                dkim_raw_pass: row.get(9)?,
+                spf_raw_pass: row.get(10)?,
+                dkim_recomputed: row.get(11)?,
+                spf_recomputed: row.get(12)?,
+                reason: row.get(13)?,
             };
             self.streams.insert(stream, row.get(0)?);
             Ok(())
@@ -243,6 +254,11 @@ fn append_streams(connection: &Connection, new: &[(u32, Stream)]) -> duckdb::Res
         .push("disposition", UInt8Array::from_iter(streams().map(|s| s.disposition)))
         .push("dkim_aligned", BooleanArray::from_iter(streams().map(|s| s.dkim_aligned)))
         .push("spf_aligned", BooleanArray::from_iter(streams().map(|s| s.spf_aligned)))
+        .flags("dmarc_pass", streams().map(|s| s.dmarc_pass).collect())
+        .flags("dkim_raw_pass", streams().map(|s| s.dkim_raw_pass).collect())
+        .flags("spf_raw_pass", streams().map(|s| s.spf_raw_pass).collect())
+        .flags("dkim_recomputed", streams().map(|s| s.dkim_recomputed).collect())
+        .flags("spf_recomputed", streams().map(|s| s.spf_recomputed).collect())
         .push("reason", UInt32Array::from_iter(streams().map(|s| s.reason)));
     columns.append(connection, "stream")
 }

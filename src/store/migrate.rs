@@ -13,6 +13,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("delivery", include_str!("../../schemas/store/0002_delivery.sql")),
     ("findings", include_str!("../../schemas/store/0003_findings.sql")),
     ("stream", include_str!("../../schemas/store/0004_stream.sql")),
+    ("record_row", include_str!("../../schemas/store/0005_record_row.sql")),
 ];
 
 /// The views, re-created when this text changes.

@@ -15,7 +15,7 @@ const LONG_PERIOD: i64 = 36 * 3600;
 /// Records that go to the engine at once: a row group of its own.
 const SLICE: usize = 122_880;
 
-/// The rows of `report` and `record` that one commit adds.
+/// The rows of `report` and `record_row` that one commit adds.
 #[derive(Debug, Default)]
 pub(super) struct Rows<'a> {
     reports: Vec<ReportRow<'a>>,
@@ -46,31 +46,17 @@ struct RecordColumns {
     report_day: Vec<Option<i32>>,
     source: Vec<Option<u32>>,
     messages: Vec<Option<i64>>,
-    policy: Vec<Option<u8>>,
-    disposition: Vec<Option<u8>>,
-    dkim_aligned: Vec<Option<bool>>,
-    spf_aligned: Vec<Option<bool>>,
-    dmarc_pass: Vec<bool>,
-    dkim_raw_pass: Vec<bool>,
-    spf_raw_pass: Vec<bool>,
-    dkim_recomputed: Vec<bool>,
-    spf_recomputed: Vec<bool>,
-    header_from: Vec<Option<u32>>,
     envelope_from: Vec<Option<u32>>,
     envelope_to: Vec<Option<u32>>,
-    auth: Vec<u32>,
-    reason: Vec<Option<u32>>,
     stream: Vec<u32>,
 }
 
 /// What is the same for every record of a report that has the same results.
-struct Shared<'a> {
-    results: &'a Results,
-    numbers: ResultNumbers,
-    stream: Stream,
-    stream_no: u32,
-    dkim_recomputed: bool,
-    spf_recomputed: bool,
+struct Shared {
+    policy_domain: Option<u32>,
+    envelope_from: Option<u32>,
+    envelope_to: Option<u32>,
+    stream: u32,
 }
 
 /// What a stored report adds to the counts.
@@ -137,9 +123,9 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl<'a> Shared<'a> {
+impl Shared {
     fn of(
-        results: &'a Arc<Results>,
+        results: &Arc<Results>,
         dimensions: &mut Dimensions,
         policy: &Policy,
         policy_domain: Option<u32>,
@@ -148,7 +134,7 @@ impl<'a> Shared<'a> {
         let subdomain = results.header_from.is_some() && results.header_from != policy.domain;
         let word = if subdomain { policy.sp.or(policy.p) } else { policy.p };
         let numbers = dimensions.results(results)?;
-        let stream = Stream {
+        let stream = dimensions.stream(Stream {
             header_from: numbers.header_from,
             auth: numbers.auth,
             policy_domain,
@@ -156,16 +142,15 @@ impl<'a> Shared<'a> {
             disposition: results.disposition.map(|word| word.number()),
             dkim_aligned: results.dkim_aligned,
             spf_aligned: results.spf_aligned,
-            reason: numbers.reason,
-        };
-        Ok(Self {
-            numbers,
-            stream,
-            stream_no: dimensions.stream(stream)?,
+            dmarc_pass: results.dmarc_pass(),
+            dkim_raw_pass: numbers.dkim_raw_pass,
+            spf_raw_pass: numbers.spf_raw_pass,
             dkim_recomputed: numbers.dkim_recomputed.under(policy.adkim),
             spf_recomputed: numbers.spf_recomputed.under(policy.aspf),
-            results,
-        })
+            reason: numbers.reason,
+        })?;
+        let ResultNumbers { envelope_from, envelope_to, .. } = numbers;
+        Ok(Self { policy_domain, envelope_from, envelope_to, stream })
     }
 }
 
@@ -176,30 +161,17 @@ impl RecordColumns {
         day: Option<i32>,
         record: &Record,
         source: Option<u32>,
-        shared: &Shared<'_>,
+        shared: &Shared,
     ) {
-        let Shared { results, numbers, stream, .. } = shared;
         self.report_no.push(report_no);
         self.record_no.push(record_no);
-        self.policy_domain.push(stream.policy_domain);
+        self.policy_domain.push(shared.policy_domain);
         self.report_day.push(day);
         self.source.push(source);
         self.messages.push(record.messages.and_then(|n| i64::try_from(n).ok()));
-        self.policy.push(stream.policy);
-        self.disposition.push(stream.disposition);
-        self.dkim_aligned.push(stream.dkim_aligned);
-        self.spf_aligned.push(stream.spf_aligned);
-        self.dmarc_pass.push(results.dmarc_pass());
-        self.dkim_raw_pass.push(numbers.dkim_raw_pass);
-        self.spf_raw_pass.push(numbers.spf_raw_pass);
-        self.dkim_recomputed.push(shared.dkim_recomputed);
-        self.spf_recomputed.push(shared.spf_recomputed);
-        self.header_from.push(stream.header_from);
-        self.envelope_from.push(numbers.envelope_from);
-        self.envelope_to.push(numbers.envelope_to);
-        self.auth.push(stream.auth);
-        self.reason.push(stream.reason);
-        self.stream.push(shared.stream_no);
+        self.envelope_from.push(shared.envelope_from);
+        self.envelope_to.push(shared.envelope_to);
+        self.stream.push(shared.stream);
     }
 
     fn append(self, connection: &Connection) -> duckdb::Result<()> {
@@ -211,22 +183,10 @@ impl RecordColumns {
             .days("report_day", self.report_day)
             .push("source", UInt32Array::from(self.source))
             .push("messages", Int64Array::from(self.messages))
-            .push("policy", UInt8Array::from(self.policy))
-            .push("disposition", UInt8Array::from(self.disposition))
-            .push("dkim_aligned", BooleanArray::from(self.dkim_aligned))
-            .push("spf_aligned", BooleanArray::from(self.spf_aligned))
-            .flags("dmarc_pass", self.dmarc_pass)
-            .flags("dkim_raw_pass", self.dkim_raw_pass)
-            .flags("spf_raw_pass", self.spf_raw_pass)
-            .flags("dkim_recomputed", self.dkim_recomputed)
-            .flags("spf_recomputed", self.spf_recomputed)
-            .push("header_from", UInt32Array::from(self.header_from))
             .push("envelope_from", UInt32Array::from(self.envelope_from))
             .push("envelope_to", UInt32Array::from(self.envelope_to))
-            .push("auth", UInt32Array::from(self.auth))
-            .push("reason", UInt32Array::from(self.reason))
             .push("stream", UInt32Array::from(self.stream));
-        columns.append(connection, "record")
+        columns.append(connection, "record_row")
     }
 }
 

@@ -12,6 +12,7 @@ mod corpus;
 mod export;
 mod faults;
 mod kill;
+mod large;
 mod ledger;
 mod lock;
 mod samples;

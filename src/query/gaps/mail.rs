@@ -55,9 +55,8 @@ const SOFTER: &str = "SELECT DISTINCT policy_domain FROM flow WHERE softer > 0 A
 // Sampling (pct) and testing (t) explain a softer disposition: those reports are left out.
 const SOFTER_REPORTERS: &str = "
 SELECT r.policy_domain, min(p.reporter), sum(r.messages)::UBIGINT AS messages
-FROM record r JOIN report p ON p.report_no = r.report_no
-WHERE NOT r.dmarc_pass AND r.reason IS NULL AND r.disposition % 3 < r.policy
-    AND coalesce(p.pct, 100) >= 100 AND NOT coalesce(p.testing, false)
+FROM record_row r JOIN report p ON p.report_no = r.report_no
+WHERE coalesce(p.pct, 100) >= 100 AND NOT coalesce(p.testing, false)
     AND r.stream IN (SELECT stream FROM flow WHERE softer > 0)
     AND {records}
 GROUP BY r.policy_domain, lower(p.reporter) HAVING sum(r.messages) > 0 ORDER BY sum(r.messages) DESC, 2";

@@ -49,7 +49,7 @@ const SPF_ERROR_REPORTERS: &str = "
 SELECT r.policy_domain, e.spf_domain, e.result, count(DISTINCT lower(p.reporter))::UBIGINT,
     sum(r.messages)::UBIGINT AS messages, min(r.report_day)::VARCHAR, max(r.report_day)::VARCHAR,
     min(lower(coalesce(p.reporter, ''))), max(lower(coalesce(p.reporter, '')))
-FROM record r
+FROM record_row r
 JOIN spf_error e ON e.stream = r.stream
 JOIN report p ON p.report_no = r.report_no
 WHERE {records}

@@ -181,7 +181,7 @@ fn earlier(connection: &Connection, scope: &Scope) -> Result<Option<FxHashSet<i6
     }
     let sql = format!(
         "SELECT DISTINCT coalesce(a.sender_no::BIGINT, -2 - a.source::BIGINT, -1)
-         FROM attributed a JOIN (SELECT DISTINCT r.stream, r.source FROM record r WHERE {condition}) r
+         FROM attributed a JOIN (SELECT DISTINCT r.stream, r.source FROM record_row r WHERE {condition}) r
            ON a.stream = r.stream AND a.source IS NOT DISTINCT FROM r.source
          WHERE {}",
         before.of_records("a.")
