@@ -1,5 +1,5 @@
--- The one scan of the records behind senders, gaps and simulate, by everything that these questions tell apart. {sums} are the
--- records of the scope, summed by stream and source.
+-- The one scan of the records behind senders, gaps and simulate, by everything that these questions tell apart: the records of the
+-- scope, summed by stream and source.
 CREATE OR REPLACE TEMP TABLE flow_source AS
 WITH g AS ({sums})
 SELECT g.*, t.policy_domain, t.header_from, t.disposition, t.dkim_aligned, t.spf_aligned, t.dmarc_pass,

@@ -19,6 +19,9 @@ const SUMMED_UP_TO: &str = "summed_up_to";
 /// Records there were when summing was last tried, whether the sums were kept or not.
 const SUMMED_RECORDS: &str = "summed_records";
 
+/// A run leaves the engine one thread, and needs the memory itself. What does not fit is put aside in temporary files.
+const SETTINGS: &str = "RESET threads; SET memory_limit = '80MB'";
+
 const HELD: &str = "SELECT coalesce(max(report_no), 0), coalesce(sum(records), 0)::UBIGINT FROM report";
 
 const RENEW: &str = "
@@ -57,8 +60,7 @@ fn sum(store: &Store) -> duckdb::Result<()> {
     if records.saturating_sub(before) < WORTH.max(before / 4) {
         return Ok(());
     }
-    // A run leaves the engine one thread.
-    connection.execute_batch("RESET threads")?;
+    connection.execute_batch(SETTINGS)?;
     in_transaction(store, || renew(connection, last, records))
 }
 

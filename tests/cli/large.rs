@@ -28,7 +28,8 @@ fn answers_of_a_large_store_do_not_depend_on_its_sums() {
     std::fs::write(world.path("dmarcase.toml"), own + tenants).unwrap();
     let open = || duckdb::Connection::open(world.db()).unwrap();
     let ask = |sql| world.number(sql);
-    let import = |name: &str| assert!(world.import(&samples().join("rua").join(name))["reports_stored"].as_u64() > Some(0));
+    let import =
+        |name: &str| assert!(world.import(&samples().join("rua").join(name))["reports_stored"].as_u64() > Some(0));
 
     import("mails");
     assert_eq!(ask("SELECT count(*) FROM stream_source"), 0, "a small store keeps none");

@@ -36,7 +36,7 @@ const INHERITED: &str = "
 SELECT policy_domain, header_from, sender_key, sum(messages)::UBIGINT
 FROM flow
 WHERE header_from <> policy_domain
-    AND header_from NOT IN (SELECT policy_domain_no FROM report p WHERE policy_domain_no IS NOT NULL AND {ever})
+    AND header_from NOT IN (SELECT DISTINCT policy_domain_no FROM report p WHERE policy_domain_no IS NOT NULL AND {ever})
 GROUP BY policy_domain, header_from, sender_key";
 
 // `sampled_out` follows from G04 and `policy_test_mode` from G05; the evidence names every type with its messages.

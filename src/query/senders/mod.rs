@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::flow::Mail;
+use super::flow::{self, Mail};
 use super::{QueryError, Scope, share};
 use crate::senders::Class;
 pub use approval::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
@@ -170,7 +170,6 @@ fn row(one: Sums, total: u64, new_in_period: bool) -> SenderRow {
 fn earlier(connection: &Connection, scope: &Scope) -> Result<Option<FxHashSet<i64>>, QueryError> {
     let Some(since) = scope.since else { return Ok(None) };
     let before = Scope { since: None, until: since.pred_opt(), ..scope.clone() };
-    let condition = before.of_records("r.");
     let any: bool = connection.query_row(
         &format!("SELECT count(*) > 0 FROM report p WHERE {}", before.of_reports("p.")),
         [],
@@ -179,14 +178,9 @@ fn earlier(connection: &Connection, scope: &Scope) -> Result<Option<FxHashSet<i6
     if !any {
         return Ok(None);
     }
-    let sql = format!(
-        "SELECT DISTINCT coalesce(a.sender_no::BIGINT, -2 - a.source::BIGINT, -1)
-         FROM attributed a JOIN (SELECT DISTINCT r.stream, r.source FROM record_row r WHERE {condition}) r
-           ON a.stream = r.stream AND a.source IS NOT DISTINCT FROM r.source
-         WHERE {}",
-        before.of_records("a.")
-    );
-    let mut statement = connection.prepare(&sql)?;
+    // In place of the flow of the scope, which has been summed.
+    flow::flow(connection, &before)?;
+    let mut statement = connection.prepare("SELECT DISTINCT sender_key FROM flow_source")?;
     let known = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(Some(known))
 }
