@@ -67,7 +67,8 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreErr
     }
 }
 
-/// Applies the migrations that the store lacks, in one transaction, and refreshes the views.
+/// Applies the migrations that the store lacks, and refreshes the views. One transaction makes a store; one that holds rows gets a
+/// transaction for each migration, and a later attempt goes on where this one ends.
 pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found = match version(connection) {
         Ok(found) => found,
@@ -89,10 +90,12 @@ fn apply(connection: &Connection, found: u32, views: &str) -> Result<(), StoreEr
     if found == 0 {
         connection.execute_batch(MIGRATION_TABLE).map_err(StoreError::query("making the store"))?;
     }
+    // The engine alters no table twice in a transaction that has changed its rows between.
     for (number, (name, sql)) in (1u32..).zip(MIGRATIONS).skip(found as usize) {
         connection.execute_batch(sql).map_err(StoreError::query("applying a migration"))?;
         connection
             .execute("INSERT INTO migration VALUES (?, ?, current_timestamp)", duckdb::params![number, name])
+            .and_then(|_| if found > 0 { connection.execute_batch("COMMIT; BEGIN") } else { Ok(()) })
             .map_err(StoreError::query("applying a migration"))?;
     }
     connection

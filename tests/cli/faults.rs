@@ -160,6 +160,7 @@ const OLDER: &str = r#"
     CREATE TABLE record_older AS FROM record;
     DROP VIEW record;
     DROP TABLE record_row;
+    DROP TABLE stream_source;
     ALTER TABLE record_older RENAME TO record;
     CREATE TABLE older AS SELECT stream_no, (dense_rank() OVER (ORDER BY header_from, auth) - 1)::UINTEGER AS then FROM stream;
     UPDATE record SET stream = o.then FROM older o WHERE o.stream_no = record.stream;
