@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dmarcase::fetch::{Content, Item, Origin};
 use dmarcase::pipeline::ItemReader;
-use dmarcase::store::{Access, Batch, Outcome, Store, StoreError, Writer};
+use dmarcase::store::{Access, Batch, Outcome, Store, StoreError, Writer, in_transaction, set_setting};
 use dmarcase::unpack::Limits;
 
 const WAIT: Duration = Duration::from_secs(10);
@@ -197,4 +197,33 @@ fn items_with_the_same_bytes_have_a_row_each() {
         assert_eq!(number(&path, "SELECT count(*) FROM ledger"), 2000);
         assert_eq!(number(&path, "SELECT count(DISTINCT path) FROM ledger"), 2000);
     }
+}
+
+/// The engine answers COMMIT in a transaction in which a statement failed with success, and keeps nothing of it.
+#[test]
+fn a_transaction_in_which_a_statement_failed_is_not_called_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    let store = Store::open(&path, Access::Write, WAIT).unwrap();
+    let done = in_transaction(&store, || {
+        set_setting(store.connection(), "kept", "no")?;
+        assert!(store.connection().execute_batch("SELECT error('swallowed')").is_err());
+        Ok::<(), duckdb::Error>(())
+    });
+    assert!(done.is_err());
+    in_transaction(&store, || set_setting(store.connection(), "kept", "yes")).unwrap();
+    drop(store);
+    assert_eq!(number(&path, "SELECT count(*) FROM setting WHERE name = 'kept' AND \"value\" = 'yes'"), 1);
+}
+
+/// Some of the engine's functions fail on such a name, in the middle of a commit.
+#[cfg(unix)]
+#[test]
+fn a_store_whose_name_is_not_utf8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(std::ffi::OsStr::from_bytes(b"q\xe9.duckdb"));
+    let told = Writer::begin(&path, WAIT, "import").unwrap_err().to_string();
+    assert!(told.contains("not UTF-8") && told.contains("--db"), "{told}");
+    assert!(!path.exists());
 }

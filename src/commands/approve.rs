@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Context, Exit};
 use crate::config::{Config, DkimRule, DomainPattern, Network, SenderRule, add_sender, save};
-use crate::query::{NamedSender, TakenOver, named_sender, remember_senders, taken_over};
+use crate::query::{NamedSender, TakenOver, date, named_sender, remember_senders, taken_over};
 use crate::senders::{Catalogue, attribute, hold_evidence, hold_service, nearest_service, on_trial};
 use crate::store::{Access, Store};
 use crate::words;
@@ -42,13 +42,13 @@ pub struct ApproveArgs {
     #[arg(long, value_name = "DOMAIN")]
     pub from: Vec<String>,
     /// First day of the approval
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub since: Option<NaiveDate>,
     /// Last day of the approval: approved_until
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub until: Option<NaiveDate>,
     /// The day that counts as today
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub as_of: Option<NaiveDate>,
     /// Show the rule and write nothing
     #[arg(long)]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use chrono::Utc;
 
 use super::{Context, Exit, Usage, runtime};
-use crate::check::{CheckedIp, CheckedKey, Subject, check, remember, subject_of};
+use crate::check::{CheckedIp, CheckedKey, State, Subject, check, remember, subject_of};
 use crate::dns::Resolver;
 use crate::evidence::Gateways;
 use crate::severity::Severity;
@@ -82,6 +82,10 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> anyhow::Result<Exit> {
         } else {
             tracing::warn!("there is no store at {}: the findings are not kept", context.db.display());
         }
+    }
+    // Silence is no clean record, least of all for who waits for the exit status.
+    if found.findings.iter().all(|one| one.state == State::CouldNotCheck) {
+        bail!("nothing could be checked: no name server gave an answer ({})", found.name_servers);
     }
     let failed = args.fail_on.is_some_and(|least| found.findings.iter().any(|one| one.severity >= Some(least)));
     Ok(if failed { Exit::Findings } else { Exit::Done })

@@ -302,7 +302,7 @@ fn find(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             paths.push(path.clone());
             continue;
         }
-        if !path.exists() {
+        if !path.try_exists().with_context(|| format!("reading {}", path.display()))? {
             bail!("{} does not exist", path.display());
         }
         for entry in walkdir::WalkDir::new(path).sort_by_file_name().follow_links(true) {

@@ -30,6 +30,9 @@ pub struct ExportArgs {
 pub(super) fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<Exit> {
     // Without a slash at its end, which would put what is written beside it into it.
     let path: PathBuf = args.path.components().collect();
+    if path.to_str().is_none() {
+        bail!(Usage(format!("{} is not UTF-8, which the engine cannot write to", path.display())));
+    }
     if path.file_name().is_none() {
         bail!(Usage(format!("{} names no file or folder of its own to write", args.path.display())));
     }

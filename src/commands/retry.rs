@@ -13,6 +13,7 @@ use crate::fetch::imap::{MailboxPoll, Tokens};
 use crate::fetch::{Content, Item, Origin};
 use crate::pipeline::Progress;
 use crate::store::{Access, MailboxMemory, Store, StoreError, is_there, kept_item, rejected_items};
+use crate::words::plural;
 
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
     drop(store);
     // Mails that a server refused, or that were over a limit that is higher now, are asked for where they lie.
     let memory = MailboxMemory::read(&context.db, context.wait, |account| context.config.mail_bytes(account))?;
-    let mut polls = Vec::new();
+    let (mut polls, mut gone) = (Vec::new(), Vec::new());
     let exit = ingest(
         context,
         "retry",
@@ -46,10 +47,18 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
                 let content = match (bytes, &one.origin) {
                     (Some(bytes), _) => Content::Bytes(bytes),
                     (None, Origin::File { path, member: None }) => match std::fs::metadata(path) {
-                        Ok(meta) => Content::File { path: PathBuf::from(path), size: meta.len() },
-                        Err(_) => continue,
+                        Ok(meta) if meta.is_file() => Content::File { path: PathBuf::from(path), size: meta.len() },
+                        _ => {
+                            gone.push(one.origin.to_string());
+                            continue;
+                        }
                     },
-                    (None, _) => continue,
+                    (None, Origin::File { .. }) => {
+                        gone.push(one.origin.to_string());
+                        continue;
+                    }
+                    // The server is asked for it below.
+                    (None, Origin::Mailbox { .. }) => continue,
                 };
                 let received_at = one.received_at.and_then(|at| DateTime::from_timestamp(at, 0));
                 if feeder.item(Item { origin: one.origin, content, received_at }).is_err() {
@@ -72,7 +81,15 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
             Ok::<(), StoreError>(())
         },
     )?;
-    let mut still = false;
+    let mut still = !gone.is_empty();
+    if let Some(first) = gone.first() {
+        tracing::warn!(
+            "{} rejected item{} could not be read again, as no bytes are kept and no such file is here: {first}{}",
+            gone.len(),
+            plural(gone.len() as u64),
+            if gone.len() > 1 { " and others" } else { "" }
+        );
+    }
     for error in polls.iter().flat_map(MailboxPoll::errors) {
         tracing::error!("{error}");
         still = true;

@@ -36,7 +36,7 @@ pub(super) fn line(fields: impl Iterator<Item = String>, out: &mut dyn Write) ->
     out.write_all(b"\n")
 }
 
-fn field(cell: &Cell) -> String {
+pub(super) fn field(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) if is_formula(text) => format!("'{}", plain(text)),
         Cell::Text(text) => plain(text).into_owned(),

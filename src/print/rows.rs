@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Cell, Format, Page, Table, csv, markdown, table};
 use crate::query::Rows;
@@ -63,7 +63,7 @@ impl<'a> RowWriter<'a> {
 
 impl Rows for RowWriter<'_> {
     fn columns(&mut self, names: &[String]) -> io::Result<()> {
-        self.names = names.to_vec();
+        self.names = if self.format == Format::Json { unique(names) } else { names.to_vec() };
         if self.format == Format::Csv { csv::line(names.iter().cloned(), self.out) } else { Ok(()) }
     }
 
@@ -71,11 +71,16 @@ impl Rows for RowWriter<'_> {
         self.rows += 1;
         match self.format {
             Format::Json => {
-                self.out.write_all(if self.rows == 1 { b"[\n  " } else { b",\n  " })?;
-                let object: Map<String, Value> = self.names.iter().cloned().zip(values).collect();
-                Ok(serde_json::to_writer(&mut *self.out, &object)?)
+                self.out.write_all(if self.rows == 1 { b"[\n  {" } else { b",\n  {" })?;
+                for (at, (name, value)) in self.names.iter().zip(values).enumerate() {
+                    self.out.write_all(if at == 0 { b"" } else { b"," })?;
+                    serde_json::to_writer(&mut *self.out, name)?;
+                    self.out.write_all(b":")?;
+                    serde_json::to_writer(&mut *self.out, &value)?;
+                }
+                self.out.write_all(b"}")
             }
-            Format::Csv => csv::line(values.into_iter().map(text), self.out),
+            Format::Csv => csv::line(values.into_iter().map(|value| csv::field(&cell(value))), self.out),
             Format::Table | Format::Markdown if self.table.len() < TABLE_ROWS => {
                 self.table.push(values);
                 Ok(())
@@ -85,12 +90,16 @@ impl Rows for RowWriter<'_> {
     }
 }
 
-fn text(value: Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text,
-        other => other.to_string(),
+/// Gives each column a name of its own, since an object holds a name once: the second `a` is `a_1`, as the engine names it.
+fn unique(names: &[String]) -> Vec<String> {
+    let mut taken: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        let free = |one: &String| !taken.contains(one) && (one == name || !names.contains(one));
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        let found = std::iter::once(name.clone()).chain(numbered).find(free);
+        taken.push(found.unwrap_or_default());
     }
+    taken
 }
 
 fn cell(value: Value) -> Cell {

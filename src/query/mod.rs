@@ -23,7 +23,7 @@ pub use ledger_entry::{LedgerEntry, ledger_entry};
 pub(crate) use quote::{begin_of, quoted, quoted_name};
 pub use rates::{RateBy, RateRow, Rates, Totals, rates};
 pub use report::{ReportView, report};
-pub use scope::{DayArg, DayArgs, Days, PeriodArgs, QueryError, Scope, Span, Undated};
+pub use scope::{DayArg, DayArgs, Days, PeriodArgs, QueryError, Scope, Span, Undated, date};
 pub use senders::{
     NamedSender, SenderRow, Senders, TakenOver, Unknown, named_sender, remember_senders, senders, taken_over,
 };

@@ -21,7 +21,7 @@ pub struct DayArgs {
     #[arg(long, value_name = "DAY")]
     pub until: Option<DayArg>,
     /// The day that counts as today; what is later does not count
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub as_of: Option<NaiveDate>,
 }
 
@@ -43,7 +43,7 @@ impl FromStr for DayArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(date) = text.parse() {
+        if let Ok(date) = date(text) {
             return Ok(Self::On(date));
         }
         let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -58,11 +58,26 @@ impl FromStr for DayArg {
     }
 }
 
+/// Reads a date of the years that people and the engine write, 1 to 9999.
+///
+/// # Errors
+/// It is none, or of another year.
+pub fn date(text: &str) -> Result<NaiveDate, String> {
+    let date: NaiveDate = text.parse().map_err(|_| "write a date such as 2026-11-24".to_owned())?;
+    if (1..=9999).contains(&date.year()) { Ok(date) } else { Err("the year is not one of 1 to 9999".to_owned()) }
+}
+
+/// The first day that there is.
+const FIRST: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
+
 impl DayArg {
     /// Returns the date on which a period begins. A distance counts `as_of` in: seven days end with it.
     pub fn before(self, as_of: NaiveDate) -> NaiveDate {
         let first = if let Self::On(date) = self { Some(date) } else { self.up_to(as_of).succ_opt() };
-        first.map_or(NaiveDate::MIN, |first| if let Self::On(_) = self { first } else { first.min(as_of) })
+        first.map_or(FIRST, |first| if let Self::On(_) = self { first } else { first.min(as_of) })
     }
 
     /// Returns the date with which a period ends: the last day before the one on which the period of that distance begins, so that
@@ -73,7 +88,7 @@ impl DayArg {
             Self::Days(days) => as_of.checked_sub_days(chrono::Days::new(days.into())),
             Self::Months(months) => as_of.checked_sub_months(Months::new(months)),
         };
-        day.unwrap_or(NaiveDate::MIN)
+        day.unwrap_or(FIRST).max(FIRST)
     }
 }
 

@@ -102,8 +102,8 @@ fn json(held: Held) -> Value {
         Held::USmallInt(value) => value.into(),
         Held::UInt(value) => value.into(),
         Held::UBigInt(value) => value.into(),
-        Held::Float(value) => Number::from_f64(f64::from(value)).map_or(Value::Null, Value::Number),
-        Held::Double(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
+        Held::Float(value) => number(f64::from(value)),
+        Held::Double(value) => number(value),
         Held::Timestamp(unit, value) => instant(unit, value),
         Held::Date32(days) => date(days),
         Held::Time64(unit, value) => clock(micros(unit, value)).into(),
@@ -124,6 +124,11 @@ fn json(held: Held) -> Value {
         Held::Union(value) => json(*value),
         other => format!("{other:?}").into(),
     }
+}
+
+/// A number, else its text: JSON knows neither infinity nor what is no number.
+fn number(value: f64) -> Value {
+    Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number)
 }
 
 /// A number where a double holds all of its digits, else its text.

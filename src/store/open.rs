@@ -68,6 +68,11 @@ impl Store {
     /// Absent (readers), locked, of a newer version, or no store at all; each names the path and the remedy.
     pub fn open(path: &Path, access: Access, wait: impl Into<Wait>) -> Result<Self, StoreError> {
         let wait = wait.into();
+        if path.to_str().is_none() {
+            // Some of its functions fail on it, in the middle of a commit.
+            let text = "its name is not UTF-8, which the engine cannot take; name another with --db".to_owned();
+            return Err(StoreError::Unopened { path: path.to_owned(), text });
+        }
         match (super::is_there(path)?, access) {
             (true, _) => {}
             (false, Access::Read) => return Err(StoreError::Absent { path: path.to_owned() }),
@@ -108,6 +113,8 @@ impl Store {
     /// # Errors
     /// Whatever the engine says; nothing of the transaction is kept then.
     pub(super) fn commit(&self) -> duckdb::Result<()> {
+        // After a statement that failed the engine takes COMMIT for ROLLBACK, and calls that a success. This one fails then.
+        self.connection.execute_batch("SELECT 1")?;
         let undo = self.undo.as_ref().filter(|undo| undo.save(&self.connection).is_ok());
         // Without a copy the log takes it, which is slower and as safe.
         let Some(undo) = undo else { return self.connection.execute_batch("COMMIT") };

@@ -75,7 +75,9 @@ impl Undo {
     }
 
     fn write(&self, connection: &Connection, new: &Path) -> io::Result<()> {
-        let mut statement = connection.prepare(BLOCKS).map_err(io::Error::other)?;
+        // Not in the transaction that is about to be committed: one that fails there would take all of it along.
+        let aside = connection.try_clone().map_err(io::Error::other)?;
+        let mut statement = aside.prepare(BLOCKS).map_err(io::Error::other)?;
         let blocks = statement
             .query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)

@@ -268,3 +268,30 @@ const REPORT: &str = r#"<?xml version="1.0"?>
    <spf><domain>shop.example</domain><scope>mfrom</scope><result>fail</result></spf></auth_results></record>
 </feedback>
 "#;
+
+/// Too large to be kept in the store, so that it is read again where it lies.
+#[test]
+fn retry_tells_of_what_is_no_longer_there() {
+    let world = World::new();
+    let path = world.path("large.eml");
+    std::fs::write(&path, "From: a@b.example\r\nSubject: x\r\n\r\n").unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(70 << 20).unwrap();
+    world.import(&path);
+    assert!(world.text(&["status", "--rejected"]).contains("large.eml"));
+    let there = world.run(&["retry"]);
+    assert!(!String::from_utf8_lossy(&there.stderr).contains("could not be read again"), "{there:?}");
+    std::fs::remove_file(&path).unwrap();
+    let gone = world.run(&["retry", "--strict"]);
+    let told = String::from_utf8_lossy(&gone.stderr);
+    assert!(told.contains("1 rejected item could not be read again") && told.contains("large.eml"), "{told}");
+    assert_eq!(gone.status.code(), Some(3));
+}
+
+#[test]
+fn a_date_of_no_year_that_people_write_is_wrong_usage() {
+    let world = World::new();
+    for args in [&["rates", "--since", "+12345-01-01"][..], &["gaps", "--as-of", "+262142-12-31"]] {
+        let output = world.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}

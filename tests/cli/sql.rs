@@ -185,3 +185,22 @@ fn a_wrong_statement_is_told_and_is_status_one() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("SELEC"));
 }
+
+/// Text of strangers in a spreadsheet, in whatever answer it comes.
+#[test]
+fn csv_runs_no_formula_and_no_control_character() {
+    let world = world();
+    let statement = "SELECT '=cmd|'' /C calc''!A0' AS a, 'x' || chr(27) || 'y' AS b, -1.5 AS c, '-all' AS d, true AS e";
+    let csv = world.text(&["--format", "csv", "sql", statement]);
+    let row = csv.lines().nth(1).unwrap();
+    assert!(row.starts_with("'=cmd|' /C calc'!A0,") && row.ends_with(",-1.5,-all,true"), "{csv}");
+    assert!(!csv.contains('\u{1b}'), "{csv}");
+}
+
+#[test]
+fn json_has_every_column_in_its_order_and_every_value() {
+    let world = world();
+    let statement = "SELECT 1 AS z, 2 AS a, 3 AS z, 4 AS z_1, 'infinity'::DOUBLE AS big, 'nan'::FLOAT AS none";
+    let text = world.text(&["--format", "json", "sql", statement]);
+    assert_eq!(text, "[\n  {\"z\":1,\"a\":2,\"z_2\":3,\"z_1\":4,\"big\":\"inf\",\"none\":\"NaN\"}\n]\n");
+}

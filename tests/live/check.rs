@@ -245,12 +245,21 @@ fn without_a_store_and_without_a_network() {
     assert!(!plant.folder.path().join("store.duckdb").exists(), "a check makes no store");
     let address = server.address;
     drop(server);
-    let answer = plant.json(&["check", DOMAIN, "--ip", "192.0.2.1"]);
+    // Silence is no clean record: the answer is there, and the command has failed.
+    let silent = |args: &[&str]| {
+        let output = plant.run(args);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("nothing could be checked"), "{told}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let answer = silent(&["--format", "json", "check", DOMAIN, "--ip", "192.0.2.1", "--fail-on", "high"]);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
     let rows = answer["findings"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["state"] == "could-not-check"), "{address}: {answer:#}");
-    let csv = plant.text(&["--format", "csv", "check", DOMAIN]);
+    let csv = silent(&["--format", "csv", "check", DOMAIN]);
     assert!(csv.starts_with("checked_at,kind,subject,check,state,severity,gap,found,remedy\n"), "{csv}");
-    assert!(plant.text(&["--format", "markdown", "check", DOMAIN]).contains("| could not check | DMARC record |"));
+    assert!(silent(&["--format", "markdown", "check", DOMAIN]).contains("| could not check | DMARC record |"));
     let output = plant.run(&["check", "not a domain"]);
     assert_eq!(output.status.code(), Some(2));
     for address in ["192.0.2.1", "2001:db8::1"] {

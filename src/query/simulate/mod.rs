@@ -322,7 +322,7 @@ fn domain(simulation: &mut Simulation, both: &Both, of_domain: &[(&Sums, Hits)],
     simulation.judged.disagree += all.disagree;
     simulation.domains.push(SimulatedDomain {
         domain: both.domain.clone(),
-        published: both.now.to_string(),
+        published: both.published(),
         simulated: both.then.to_string(),
         messages: all.messages,
         failing: all.failing,

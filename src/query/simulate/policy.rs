@@ -56,6 +56,8 @@ impl fmt::Display for Tags {
 #[derive(Clone, Debug)]
 pub(super) struct Both {
     pub(super) domain: String,
+    /// Some report says what it is; else it is taken for none.
+    pub(super) known: bool,
     pub(super) now: Tags,
     pub(super) then: Tags,
 }
@@ -83,6 +85,11 @@ impl Both {
             pct: asked.pct.unwrap_or(100),
             testing: false,
         };
-        Self { domain: published.domain, now, then }
+        Self { domain: published.domain, known: published.p.is_some(), now, then }
+    }
+
+    /// Returns what the domain publishes, in words.
+    pub(super) fn published(&self) -> String {
+        if self.known { self.now.to_string() } else { "a policy that no report names".to_owned() }
     }
 }

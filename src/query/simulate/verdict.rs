@@ -96,7 +96,7 @@ pub(super) fn because(both: &Both, rows: &[SimulatedSender], days: u64, toleranc
         ));
     }
     if reasons.is_empty() {
-        reasons.push(if both.now == both.then {
+        reasons.push(if both.known && both.now == both.then {
             "this is what it publishes already".to_owned()
         } else {
             format!("no approved or likely own stream would lose more than {} of its mail", percent(Some(tolerance)))
