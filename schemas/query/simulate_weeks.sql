@@ -19,5 +19,5 @@ SELECT r.policy_domain, date_trunc('week', r.report_day) AS week, coalesce(sum(r
     coalesce(sum(r.messages) FILTER (WHERE o.affected), 0)::UBIGINT AS affected
 FROM record_row r
 JOIN own o ON o.stream = r.stream AND o.source IS NOT DISTINCT FROM r.source AND o.policy_domain = r.policy_domain
-WHERE {records}
+WHERE r.report_day IS NOT NULL AND {records}
 GROUP BY 1, 2 HAVING sum(r.messages) > 0 ORDER BY 2, 1;

@@ -32,7 +32,7 @@ COMMENT ON COLUMN record_row.source IS 'Sending address: number in source; NULL 
 COMMENT ON COLUMN record_row.messages IS 'count; NULL where unreadable.';
 COMMENT ON COLUMN record_row.envelope_from IS 'RFC 5321 MAIL FROM domain: number in domain.';
 COMMENT ON COLUMN record_row.envelope_to IS 'Recipient domain: number in domain.';
-COMMENT ON COLUMN record_row.stream IS 'All that the record shares with others, from policy to reason: number in stream, the unit of attribution.';
+COMMENT ON COLUMN record_row.stream IS 'What the record shares with others: number in stream, the unit of attribution.';
 
 -- The commonest combination of each stream keeps its number; the others get new ones.
 CREATE TEMP TABLE split AS
@@ -48,6 +48,10 @@ SELECT t.* REPLACE (p.stream_no AS stream_no) FROM split p JOIN stream t ON t.st
 UPDATE stream SET dmarc_pass = p.dmarc_pass, dkim_raw_pass = p.dkim_raw_pass, spf_raw_pass = p.spf_raw_pass,
     dkim_recomputed = p.dkim_recomputed, spf_recomputed = p.spf_recomputed
 FROM split p WHERE stream.stream_no = p.stream_no;
+-- One whose records somebody has deleted.
+UPDATE stream SET dmarc_pass = coalesce(dkim_aligned, false) OR coalesce(spf_aligned, false), dkim_raw_pass = false,
+    spf_raw_pass = false, dkim_recomputed = false, spf_recomputed = false
+WHERE dmarc_pass IS NULL;
 INSERT INTO record_row
 SELECT r.report_no, r.record_no, r.policy_domain, r.report_day, r.source, r.messages, r.envelope_from, r.envelope_to, p.stream_no
 FROM record r

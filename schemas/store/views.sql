@@ -37,7 +37,7 @@ COMMENT ON COLUMN record.envelope_from IS 'RFC 5321 MAIL FROM domain: number in 
 COMMENT ON COLUMN record.envelope_to IS 'Recipient domain: number in domain.';
 COMMENT ON COLUMN record.auth IS 'The DKIM and SPF results: number in auth.';
 COMMENT ON COLUMN record.reason IS 'The override reasons: number in reason; NULL where there are none.';
-COMMENT ON COLUMN record.stream IS 'All that the record shares with others, from policy to reason: number in stream, the unit of attribution.';
+COMMENT ON COLUMN record.stream IS 'What the record shares with others: number in stream, the unit of attribution.';
 
 -- Not from `record`, which has joined the stream already.
 CREATE OR REPLACE VIEW attributed AS
@@ -121,7 +121,7 @@ COMMENT ON COLUMN record_full.evidence IS 'What names the sender, in words.';
 COMMENT ON COLUMN record_full.dkim IS 'DKIM results in document order.';
 COMMENT ON COLUMN record_full.spf IS 'SPF results in document order.';
 COMMENT ON COLUMN record_full.reasons IS 'Override reasons in document order.';
-COMMENT ON COLUMN record_full.stream IS 'Number in stream: header from, results, policy and what the receiver made of them.';
+COMMENT ON COLUMN record_full.stream IS 'Number in stream: header from, results, policy, and what the receiver and we made of them.';
 COMMENT ON COLUMN record_full.source IS 'Number in source.';
 COMMENT ON COLUMN record_full.policy_domain_no IS 'Number of the policy domain in domain.';
 

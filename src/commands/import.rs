@@ -144,8 +144,8 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     let (counts, store) = done?;
     if counts.reports_stored > 0 {
         senders::attribute(&store, &context.config, context.today)?;
-        sum_records(&store)?;
     }
+    sum_records(&store);
     drop(store);
     context.answer(&ImportAnswer::new(&counts, started.elapsed().as_secs_f64()))?;
     Ok(if strict && counts.rejected > 0 { Exit::Findings } else { Exit::Done })

@@ -100,7 +100,7 @@ impl Cycle<'_> {
         let counts = counts?;
         if counts.reports_stored > 0 {
             senders::attribute(&store, self.config, Utc::now().date_naive())?;
-            sum_records(&store)?;
+            sum_records(&store);
         }
         Ok(Cycled { counts, polls })
     }

@@ -83,7 +83,11 @@ pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreE
         return Ok(());
     }
     let failed = |error| StoreError::query("upgrading the store")(error);
-    within(connection, failed, || apply(connection, found, &views), || connection.execute_batch("COMMIT"))
+    let threads = |setting| if found > 0 { connection.execute_batch(setting).map_err(failed) } else { Ok(()) };
+    // Each thread takes memory that it cannot put aside: on a machine of many cores they would not fit beside each other.
+    threads("SET threads = 2")?;
+    within(connection, failed, || apply(connection, found, &views), || connection.execute_batch("COMMIT"))?;
+    threads("RESET threads")
 }
 
 fn apply(connection: &Connection, found: u32, views: &str) -> Result<(), StoreError> {

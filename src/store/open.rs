@@ -51,6 +51,10 @@ fn file_at(path: &Path) -> Option<FileId> {
 /// Memory that the engine may use while it writes; a batch needs far less.
 pub(super) const WRITE_MEMORY: &str = "160MB";
 
+/// For work beside a run's own memory: what does not fit is put aside in temporary files. Each thread takes memory that it does
+/// not put aside, so that many would not fit at all.
+pub(super) const LEAN: &str = "SET threads = 1; SET memory_limit = '80MB'";
+
 /// A commit of more than this goes straight into the file, not through the log first.
 const DIRECT: &str = "256KB";
 
@@ -92,8 +96,11 @@ impl Store {
         match access {
             Access::Read => migrate::check(&store.connection, path)?,
             Access::Write => {
-                // What a process that was killed had put aside; nobody else has the store now.
-                std::fs::remove_dir_all(path.with_added_extension("tmp")).ok();
+                // What a process that was killed had put aside; nobody else has the store now. Where taking in its log needed such
+                // files itself, they wait for the next time.
+                if !uses_files(&store.connection) {
+                    std::fs::remove_dir_all(path.with_added_extension("tmp")).ok();
+                }
                 let undo = Undo::new(path);
                 store.undo = Some(undo.map_err(|error| unopened(path, error.to_string()))?);
                 migrate::upgrade(&store.connection, path)?;
@@ -193,6 +200,11 @@ fn open(path: &Path, access: Access) -> duckdb::Result<Connection> {
             Ok(connection)
         }
     }
+}
+
+/// Returns whether the engine has put something aside.
+fn uses_files(connection: &Connection) -> bool {
+    connection.query_row("SELECT count(*) > 0 FROM duckdb_temporary_files()", [], |row| row.get(0)).unwrap_or(true)
 }
 
 fn unopened(path: &Path, text: String) -> StoreError {

@@ -5,7 +5,8 @@
 
 use duckdb::Connection;
 
-use super::{Store, StoreError, in_transaction, set_setting, setting};
+use super::open::LEAN;
+use super::{Store, in_transaction, set_setting, setting};
 
 /// Records not summed yet that are worth summing: fewer are read in no time.
 const WORTH: u64 = 500_000;
@@ -18,9 +19,6 @@ const SUMMED_UP_TO: &str = "summed_up_to";
 
 /// Records there were when summing was last tried, whether the sums were kept or not.
 const SUMMED_RECORDS: &str = "summed_records";
-
-/// A run leaves the engine one thread, and needs the memory itself. What does not fit is put aside in temporary files.
-const SETTINGS: &str = "RESET threads; SET memory_limit = '80MB'";
 
 const HELD: &str = "SELECT coalesce(max(report_no), 0), coalesce(sum(records), 0)::UBIGINT FROM report";
 
@@ -45,12 +43,12 @@ pub fn summed_up_to(connection: &Connection) -> duckdb::Result<u32> {
     number(connection, SUMMED_UP_TO)
 }
 
-/// Sums the records anew where enough have come since the last time. To be done when a run has ended.
-///
-/// # Errors
-/// The store cannot be written; the sums are what they were then.
-pub fn sum_records(store: &Store) -> Result<(), StoreError> {
-    sum(store).map_err(StoreError::query("summing the records"))
+/// Sums the records anew where enough have come since the last time. To be done when a run has ended, which it takes nothing from:
+/// where it fails, that is logged, the sums are what they were, and the next run tries again.
+pub fn sum_records(store: &Store) {
+    if let Err(error) = sum(store) {
+        tracing::warn!("the records could not be summed, so questions take longer until a later run can: {error}");
+    }
 }
 
 fn sum(store: &Store) -> duckdb::Result<()> {
@@ -60,7 +58,7 @@ fn sum(store: &Store) -> duckdb::Result<()> {
     if records.saturating_sub(before) < WORTH.max(before / 4) {
         return Ok(());
     }
-    connection.execute_batch(SETTINGS)?;
+    connection.execute_batch(LEAN)?;
     in_transaction(store, || renew(connection, last, records))
 }
 

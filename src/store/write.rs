@@ -9,7 +9,7 @@ use super::dimensions::Dimensions;
 use super::known;
 use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
-use super::open::WRITE_MEMORY;
+use super::open::{LEAN, WRITE_MEMORY};
 use super::records::Rows;
 use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Run, Store, StoreError, Wait};
 use crate::fetch::{Content, Origin};
@@ -43,10 +43,9 @@ struct Transaction {
     entry_no: u64,
 }
 
-/// The cores are busy reading items; the engine's own threads would only take turns with them. Beyond the memory it writes what is
-/// not committed yet to its temporary files, which costs little. Rows that fill a row group are written while others are read, so
-/// that less is left for the commit.
-const SETTINGS: &str = "SET threads = 1; SET memory_limit = '80MB'; SET write_buffer_row_group_count = 1";
+/// Beside [`LEAN`], as the cores are busy reading items and the engine's own threads would only take turns with them. Rows that fill
+/// a row group are written while others are read, so that less is left for the commit.
+const SETTINGS: &str = "SET write_buffer_row_group_count = 1";
 
 const LAST_NUMBERS: &str = "
     SELECT (SELECT coalesce(max(report_no), 0) FROM report), (SELECT coalesce(max(entry_no), 0) FROM ledger)";
@@ -149,7 +148,8 @@ impl Writer {
         let connection = store.connection();
         let doing = "preparing the commit";
         connection
-            .execute_batch(SETTINGS)
+            .execute_batch(LEAN)
+            .and_then(|()| connection.execute_batch(SETTINGS))
             .and_then(|()| known::prepare(connection))
             .map_err(StoreError::query(doing))?;
         self.dimensions.refresh(connection)?;

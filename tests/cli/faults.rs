@@ -295,3 +295,34 @@ fn a_date_of_no_year_that_people_write_is_wrong_usage() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
     }
 }
+
+/// Nothing in the program makes one; somebody who deletes reports by hand does.
+#[test]
+fn a_stream_without_records_stops_no_import_after_an_upgrade() {
+    let world = World::new();
+    world.import(&crate::support::samples().join("rua/files"));
+    let store = duckdb::Connection::open(world.db()).unwrap();
+    store.execute_batch(OLDER).unwrap();
+    store.execute_batch("DELETE FROM record; DELETE FROM report; DELETE FROM ledger").unwrap();
+    drop(store);
+    assert_eq!(world.run(&["retry"]).status.code(), Some(0));
+    assert!(world.import(&crate::support::samples().join("rua/files"))["reports_stored"].as_u64() > Some(0));
+}
+
+#[test]
+fn an_undated_report_of_an_own_sender_has_no_week() {
+    let world = World::new();
+    let samples = crate::support::samples();
+    std::fs::copy(samples.join("dmarcase.toml"), world.path("dmarcase.toml")).unwrap();
+    let undated = "<feedback><report_metadata><org_name>a</org_name><report_id>a</report_id></report_metadata>\
+        <policy_published><domain>northwind.example</domain><p>none</p></policy_published><record><row><source_ip>192.0.2.10</source_ip>\
+        <count>3</count><policy_evaluated><disposition>none</disposition><dkim>pass</dkim><spf>pass</spf></policy_evaluated></row>\
+        <identifiers><header_from>northwind.example</header_from></identifiers><auth_results><dkim><domain>northwind.example</domain>\
+        <result>pass</result></dkim></auth_results></record></feedback>";
+    std::fs::write(world.path("undated.xml"), undated).unwrap();
+    world.import(&samples.join("rua/files"));
+    let weeks = || world.json(&["simulate", "--p", "reject"])["weeks"].clone();
+    let before = weeks();
+    assert_eq!(world.import(&world.path("undated.xml"))["reports_stored"], 1);
+    assert_eq!(weeks(), before);
+}
