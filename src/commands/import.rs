@@ -145,6 +145,7 @@ pub(super) fn ingest<E: std::error::Error + Send + Sync + 'static>(
     if counts.reports_stored > 0 {
         senders::attribute(&store, &context.config, context.today)?;
     }
+    // Whatever came: `retry` is how a store of an older version, which has no sums, is upgraded.
     sum_records(&store);
     drop(store);
     context.answer(&ImportAnswer::new(&counts, started.elapsed().as_secs_f64()))?;

@@ -1,6 +1,5 @@
 //! `retry`: the rejected items, read again, after an upgrade or a change of the limits.
 
-use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::bail;
@@ -46,17 +45,13 @@ pub(super) fn run(context: &Context, args: &RetryArgs) -> anyhow::Result<Exit> {
                 drop(store);
                 let content = match (bytes, &one.origin) {
                     (Some(bytes), _) => Content::Bytes(bytes),
-                    (None, Origin::File { path, member: None }) => match std::fs::metadata(path) {
-                        Ok(meta) if meta.is_file() => Content::File { path: PathBuf::from(path), size: meta.len() },
-                        _ => {
+                    (None, Origin::File { .. }) => match one.origin.file() {
+                        Some(file) => file,
+                        None => {
                             gone.push(one.origin.to_string());
                             continue;
                         }
                     },
-                    (None, Origin::File { .. }) => {
-                        gone.push(one.origin.to_string());
-                        continue;
-                    }
                     // The server is asked for it below.
                     (None, Origin::Mailbox { .. }) => continue,
                 };

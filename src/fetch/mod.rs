@@ -73,6 +73,16 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// Returns what lies there now, where it is a file that is the item as a whole: what can be read again without end, a device,
+    /// is none.
+    pub fn file(&self) -> Option<Content> {
+        let Self::File { path, member: None } = self else { return None };
+        let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some(Content::File { path: path.into(), size: meta.len() })
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -306,7 +306,8 @@ impl Scope {
         self.since.is_none() && self.until.is_none() && self.cut.is_none()
     }
 
-    /// Returns the SQL condition on rows with the columns `report_day` and `policy_domain`, such as those of `record`; `alias` is empty or ends with a dot.
+    /// Returns the SQL condition on rows with the columns `report_day` and `policy_domain`, such as those of `record`; `alias` is
+    /// empty or ends with a dot.
     pub fn of_records(&self, alias: &str) -> String {
         self.condition(alias, "policy_domain")
     }

@@ -113,7 +113,8 @@ impl<'a> Ledger<'a> {
         for entry in &mut self.entries {
             if entry.outcome == Outcome::Rejected && !kept.contains(&entry.item.content_hash) {
                 let told = entry.reason.get_or_insert_default();
-                told.push_str(if lies_there(entry.item) {
+                let origin = &entry.item.origin;
+                told.push_str(if matches!(origin, Origin::Mailbox { .. }) || origin.file().is_some() {
                     "; its bytes are not kept here, retry reads it where it lies"
                 } else {
                     "; its bytes are not kept: give it again"
@@ -208,14 +209,6 @@ fn append_entries(connection: &Connection, run_no: u32, entries: &[Entry<'_>]) -
         .text("subject_domain", entries.iter().map(|e| e.subject_domain))
         .keys("report_key", entries.iter().map(|e| e.report_key));
     columns.append(connection, "ledger")
-}
-
-/// Returns whether an item can be read again from where it came.
-fn lies_there(item: &ReadItem) -> bool {
-    match &item.origin {
-        Origin::Mailbox { .. } => true,
-        Origin::File { path, member } => member.is_none() && Path::new(path).is_file(),
-    }
 }
 
 /// Returns the bytes of an item, gzip; `None` where there are none or too many.

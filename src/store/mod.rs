@@ -32,7 +32,7 @@ pub use open::{Access, Store};
 pub use retry::{KeptItem, kept_item, rejected_items};
 pub use run::Run;
 pub use setting::{set_setting, setting};
-pub use sums::{sum_records, summed_up_to};
+pub use sums::{sum_records, sums_of_all_days, sums_of_records};
 pub use transaction::in_transaction;
 pub use turn::HOLD;
 pub use wait::Wait;

@@ -3,7 +3,7 @@
 //! Records are only ever added, so a sum stays right for all reports up to the one that was the last when it was made; what came
 //! since is read beside it. It is made anew once that has grown by a quarter: on the whole a record is summed a few times only.
 
-use duckdb::Connection;
+use duckdb::{Connection, params};
 
 use super::open::LEAN;
 use super::{Store, in_transaction, set_setting, setting};
@@ -22,25 +22,44 @@ const SUMMED_RECORDS: &str = "summed_records";
 
 const HELD: &str = "SELECT coalesce(max(report_no), 0), coalesce(sum(records), 0)::UBIGINT FROM report";
 
-const RENEW: &str = "
-    CREATE OR REPLACE TEMP TABLE summed AS
-    SELECT stream, source, coalesce(sum(messages), 0)::BIGINT AS messages, sum(records)::BIGINT AS records,
-        min(first_day) AS first_day, max(last_day) AS last_day
-    FROM (
-        FROM stream_source
-        UNION ALL
-        SELECT stream, source, messages, 1, report_day, report_day FROM record_row WHERE report_no > {summed}
-    ) GROUP BY stream, source;
-    DELETE FROM stream_source;
-    INSERT INTO stream_source FROM summed WHERE {records} >= {fold} * (SELECT count(*) FROM summed) ORDER BY stream, source;
-    DROP TABLE summed;";
+const OF_RECORDS: &str = "
+    SELECT r.stream, r.source, coalesce(sum(r.messages), 0)::BIGINT AS messages, count(*) AS records,
+        min(r.report_day) AS first_day, max(r.report_day) AS last_day
+    FROM record_row r WHERE {records} GROUP BY ALL";
 
-/// Returns the number of the last report whose records are in `stream_source`, 0 where none are.
+const KEPT: &str = "SELECT stream, source, messages, records, first_day, last_day FROM stream_source r WHERE {streams}";
+
+const TOGETHER: &str = "
+    SELECT stream, source, sum(messages)::BIGINT AS messages, sum(records)::BIGINT AS records,
+        min(first_day) AS first_day, max(last_day) AS last_day
+    FROM ({kept} UNION ALL {fresh}) GROUP BY ALL";
+
+const KEEP: &str =
+    "INSERT INTO stream_source FROM summed WHERE ? >= ? * (SELECT count(*) FROM summed) ORDER BY stream, source";
+
+/// Returns the statement that sums records by stream and source: those that a condition on `record_row r` chooses.
+pub fn sums_of_records(records: &str) -> String {
+    OF_RECORDS.replace("{records}", records)
+}
+
+/// The same for records of all days, of which those that are summed already are read as they are. The conditions choose the same
+/// records, one on `record_row r`, the other on `stream_source r`.
 ///
 /// # Errors
 /// Whatever the engine says.
-pub fn summed_up_to(connection: &Connection) -> duckdb::Result<u32> {
-    number(connection, SUMMED_UP_TO)
+pub fn sums_of_all_days(connection: &Connection, records: &str, streams: &str) -> duckdb::Result<String> {
+    let summed: u32 = number(connection, SUMMED_UP_TO)?;
+    if summed == 0 {
+        return Ok(sums_of_records(records));
+    }
+    let kept = KEPT.replace("{streams}", streams);
+    let came: bool =
+        connection.query_row("SELECT coalesce(max(report_no), 0) > ? FROM report", [summed], |row| row.get(0))?;
+    if !came {
+        return Ok(kept);
+    }
+    let fresh = sums_of_records(&format!("r.report_no > {summed} AND {records}"));
+    Ok(TOGETHER.replace("{kept}", &kept).replace("{fresh}", &fresh))
 }
 
 /// Sums the records anew where enough have come since the last time. To be done when a run has ended, which it takes nothing from:
@@ -63,10 +82,10 @@ fn sum(store: &Store) -> duckdb::Result<()> {
 }
 
 fn renew(connection: &Connection, last: u32, records: u64) -> duckdb::Result<()> {
-    let summed = summed_up_to(connection)?;
-    let renew = RENEW.replace("{summed}", &summed.to_string()).replace("{fold}", &FOLD.to_string());
-    connection.execute_batch(&renew.replace("{records}", &records.to_string()))?;
-    let kept: bool = connection.query_row("SELECT count(*) > 0 FROM stream_source", [], |row| row.get(0))?;
+    let sums = sums_of_all_days(connection, "true", "true")?;
+    connection.execute_batch(&format!("CREATE OR REPLACE TEMP TABLE summed AS {sums}; DELETE FROM stream_source"))?;
+    let kept = connection.execute(KEEP, params![records, FOLD])? > 0;
+    connection.execute_batch("DROP TABLE summed")?;
     set_setting(connection, SUMMED_UP_TO, &if kept { last } else { 0 }.to_string())?;
     set_setting(connection, SUMMED_RECORDS, &records.to_string())
 }
