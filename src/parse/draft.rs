@@ -17,8 +17,8 @@ use super::{Metadata, Policy, Record, Report, Results, SchemaVariant, values};
 /// Memory for the distinct results of one report. Honest reports repeat theirs; this holds hundreds of thousands.
 const RESULTS_BYTES: usize = 128 << 20;
 
-/// Bytes of text of one record.
-const RECORD_BYTES: usize = 4 << 20;
+/// Bytes of text of one record. A hundred signatures (RFC 9990 allows no more) with their selectors fit.
+const RECORD_BYTES: usize = 16 << 10;
 
 /// Results that are worth remembering for other documents.
 const WORTH_KEEPING: usize = 4 << 10;
@@ -148,6 +148,12 @@ impl Draft {
     /// Returns the places that may need a line and a column.
     pub(super) fn places(&mut self) -> impl Iterator<Item = &mut At> {
         [&mut self.pass_at, &mut self.record_at].into_iter().chain(self.notes.places())
+    }
+
+    /// Returns about how many bytes of memory the report takes so far: results that are new to it, records, texts of errors.
+    pub(super) fn weight(&self) -> u64 {
+        let errors: usize = self.metadata.errors.iter().map(String::len).sum();
+        (self.weight + self.records.len() * size_of::<Record>() + errors) as u64
     }
 
     pub(super) fn memo(&mut self) -> Option<&mut Memo> {
@@ -302,10 +308,10 @@ impl Draft {
 
     /// Holds the record that is being read to its limit, which many long texts can pass.
     pub(super) fn weigh_record(&self) -> Result<(), Stop> {
-        if self.record.weight() <= RECORD_BYTES {
+        if self.record.text_bytes() <= RECORD_BYTES {
             return Ok(());
         }
-        let text = format!("a record with more than {} MiB of text", RECORD_BYTES >> 20);
+        let text = format!("a record with more than {} KiB of text", RECORD_BYTES >> 10);
         Err(Stop::Rejected { code: "results_bytes", at: self.record_at, text })
     }
 

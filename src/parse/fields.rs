@@ -9,8 +9,13 @@ use super::tags::{Place, Tag};
 use super::values::{self, Mechanism};
 use super::{Alignment, Disposition, PolicyWord, domain_name};
 
-/// `error` texts of one report that are kept.
+/// Bytes of one text that are kept. The engine has 2,048 values of a column in memory whenever it writes that part of a table again,
+/// so that a few thousand records with longer texts would fail every later import.
+const TEXT_KEPT: usize = 4 << 10;
+
+/// `error` texts of one report that are kept, and their bytes.
 const ERRORS: usize = 100;
+const ERRORS_BYTES: usize = 16 << 10;
 
 /// Types of `reason` in RFC 7489 and RFC 9990.
 const REASONS: [&str; 7] =
@@ -46,6 +51,7 @@ impl Draft {
     }
 
     fn leaf(&mut self, parent: Place, tag: Tag, text: &str, at: u64) {
+        let text = self.cut(text, tag.name(), at);
         match parent {
             Place::Feedback => self.version(text, at),
             Place::Metadata | Place::DateRange => self.metadata_leaf(tag, text, at),
@@ -69,6 +75,17 @@ impl Draft {
             });
         }
         text.is_empty()
+    }
+
+    /// Returns what is kept of a text.
+    fn cut<'t>(&mut self, text: &'t str, name: &str, at: u64) -> &'t str {
+        if text.len() <= TEXT_KEPT {
+            return text;
+        }
+        self.notes.warn("long-text", At::Byte(at), "long", name, || {
+            format!("<{name}> holds {} bytes of text; the first {TEXT_KEPT} are kept", text.len())
+        });
+        text.get(..text.floor_char_boundary(TEXT_KEPT)).unwrap_or_default()
     }
 
     fn missing(&mut self, at: At, tag: Tag, within: &'static str) {
@@ -129,9 +146,9 @@ impl Draft {
                 self.put(|d| &mut d.metadata.generator, some, tag, at);
             }
             Tag::Error => match some {
-                Some(error) if self.metadata.errors.len() < ERRORS => self.metadata.errors.push(error),
+                Some(error) if self.has_room_for(&error) => self.metadata.errors.push(error),
                 Some(_) => self.notes.warn("more-errors", At::Byte(at), "error", "", || {
-                    format!("more than {ERRORS} <error> in the report; the others were not kept")
+                    format!("more than {ERRORS} <error>, or {ERRORS_BYTES} bytes of them, in the report; the others were not kept")
                 }),
                 None => {}
             },
@@ -145,6 +162,11 @@ impl Draft {
             }
             _ => {}
         }
+    }
+
+    fn has_room_for(&self, error: &str) -> bool {
+        let errors = &self.metadata.errors;
+        errors.len() < ERRORS && errors.iter().map(String::len).sum::<usize>() + error.len() <= ERRORS_BYTES
     }
 
     fn end_metadata(&mut self, at: u64) {
@@ -325,7 +347,7 @@ impl Draft {
 
     fn end_reason(&mut self, at: u64) {
         let text = std::mem::take(&mut self.reason_text);
-        let bare = text.trim();
+        let bare = self.cut(text.trim(), "reason", at);
         let has = self.record.reasons.last().map(|r| (r.kind.is_some(), r.comment.is_some()));
         if let Some((has_kind, has_comment)) = has {
             if !bare.is_empty() {

@@ -104,9 +104,16 @@ impl Reader {
 
     /// Reads one document to its end. Never panics, whatever the bytes; memory is bounded by the limits.
     pub fn read(&mut self, content: &mut dyn Read) -> Reading {
+        self.read_watched(content, &mut |_| {})
+    }
+
+    /// Like [`Reader::read`]; tells `grown`, before each piece of the content and at the end, about how many bytes of memory the
+    /// report takes so far, beside what it shares with other reports of this reader. `grown` may wait until there is room.
+    pub fn read_watched(&mut self, content: &mut dyn Read, grown: &mut dyn FnMut(u64)) -> Reading {
         self.window.restart();
         self.document.restart();
         loop {
+            grown(self.document.draft.weight());
             if let Err(error) = self.window.refill(content) {
                 return Reading::Unreadable(error);
             }
@@ -122,7 +129,10 @@ impl Reader {
                     self.window.resolve(self.document.unplaced());
                     self.window.consume(done);
                 }
-                Ok(Step::Done) => return self.finish(),
+                Ok(Step::Done) => {
+                    grown(self.document.draft.weight());
+                    return self.finish();
+                }
                 Err(Stop::NotAReport(why)) => return Reading::NotAReport(why),
                 Err(Stop::Rejected { code, at, text }) => return Reading::Rejected(self.rejection(code, at, text)),
             }

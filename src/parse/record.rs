@@ -152,6 +152,11 @@ impl RecordDraft {
         }
     }
 
+    /// Returns the bytes of all its texts.
+    pub(super) const fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Returns about how many bytes of memory [`RecordDraft::results`] takes.
     pub(super) fn weight(&self) -> usize {
         256 + 64 * (self.dkim.len() + self.spf.len() + self.reasons.len()) + self.text.len()

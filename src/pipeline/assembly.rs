@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::budget::Budget;
-use super::{Done, Options, records};
+use super::{Done, Options, READ_BYTES, records};
 use crate::store::{Batch, Committed, HOLD, StoreError, Writer};
 
 /// Records that make a batch.
@@ -23,12 +23,14 @@ pub(super) struct Assembly<'a> {
     writer: &'a mut Writer,
     options: &'a Options,
     budget: &'a Budget,
+    room: &'a Budget,
     committed: &'a mut (dyn FnMut(&[Committed]) + Send),
     /// Jobs that came before their turn.
     early: BTreeMap<u64, Done>,
     next: u64,
     batch: Batch,
     bytes: u64,
+    weight: u64,
     records: usize,
     /// Since when something waits for its commit.
     since: Option<Instant>,
@@ -39,17 +41,20 @@ impl<'a> Assembly<'a> {
         writer: &'a mut Writer,
         options: &'a Options,
         budget: &'a Budget,
+        room: &'a Budget,
         committed: &'a mut (dyn FnMut(&[Committed]) + Send),
     ) -> Self {
         Self {
             writer,
             options,
             budget,
+            room,
             committed,
             early: BTreeMap::new(),
             next: 0,
             batch: Batch::default(),
             bytes: 0,
+            weight: 0,
             records: 0,
             since: None,
         }
@@ -88,14 +93,17 @@ impl<'a> Assembly<'a> {
     fn take(&mut self, given: Done) -> Result<(), StoreError> {
         self.since.get_or_insert_with(Instant::now);
         self.next += 1;
+        self.room.turn_to(self.next);
         self.bytes += given.bytes;
+        self.weight += given.weight;
         self.records += given.items.iter().map(records).sum::<usize>();
         self.batch.items.extend(given.items);
         self.batch.positions.extend(given.positions);
         if given.commit {
             return self.commit(false);
         }
-        if self.bytes >= self.options.batch_bytes() || self.records >= BATCH_RECORDS {
+        let full = self.bytes >= self.options.batch_bytes() || self.weight >= READ_BYTES;
+        if full || self.records >= BATCH_RECORDS {
             self.append()?;
         }
         match self.writer.held() {
@@ -112,7 +120,8 @@ impl<'a> Assembly<'a> {
         self.writer.append(&batch)?;
         drop(batch);
         self.budget.give(self.bytes);
-        (self.bytes, self.records) = (0, 0);
+        self.room.give(self.weight);
+        (self.bytes, self.weight, self.records) = (0, 0, 0);
         Ok(())
     }
 

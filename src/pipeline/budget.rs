@@ -1,45 +1,77 @@
 //! Bounds the bytes in flight: a counter that makes takers wait.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How many bytes may still be taken; `None` once closed.
+/// How many bytes may still be taken, and whose turn it is.
 pub(super) struct Budget {
-    left: Mutex<Option<u64>>,
-    freed: Condvar,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Below zero where somebody took more in turn than there was.
+    left: i64,
+    /// The job that the writer needs next.
+    turn: u64,
+    closed: bool,
 }
 
 impl Budget {
     pub(super) fn new(bytes: u64) -> Self {
-        Self { left: Mutex::new(Some(bytes)), freed: Condvar::new() }
+        let state = State { left: signed(bytes), turn: 0, closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Takes bytes, waiting until there are enough. False once the budget is closed.
     pub(super) fn take(&self, bytes: u64) -> bool {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_when(bytes, |_| false)
+    }
+
+    /// Takes bytes for a job, waiting until there are enough or until the writer needs that very job: all that others hold is
+    /// given back only after it. False once the budget is closed.
+    pub(super) fn take_in_turn(&self, bytes: u64, job: u64) -> bool {
+        self.take_when(bytes, |turn| turn == job)
+    }
+
+    fn take_when(&self, bytes: u64, at_once: impl Fn(u64) -> bool) -> bool {
+        let mut state = self.lock();
         loop {
-            match *left {
-                None => return false,
-                Some(some) if some >= bytes => {
-                    *left = Some(some - bytes);
-                    return true;
-                }
-                Some(_) => left = self.freed.wait(left).unwrap_or_else(PoisonError::into_inner),
+            if state.closed {
+                return false;
             }
+            if state.left >= signed(bytes) || at_once(state.turn) {
+                state.left -= signed(bytes);
+                return true;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Gives bytes back.
     pub(super) fn give(&self, bytes: u64) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = left.map(|some| some + bytes);
-        self.freed.notify_all();
+        self.lock().left += signed(bytes);
+        self.changed.notify_all();
+    }
+
+    /// Says which job the writer needs next.
+    pub(super) fn turn_to(&self, job: u64) {
+        self.lock().turn = job;
+        self.changed.notify_all();
     }
 
     /// Ends all waiting, now and later.
     pub(super) fn close(&self) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.freed.notify_all();
+        self.lock().closed = true;
+        self.changed.notify_all();
     }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// When a [`Guard`] closes its budget.

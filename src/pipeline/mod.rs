@@ -36,6 +36,11 @@ pub struct Options {
 
 /// Bytes in flight, unless several runs share them.
 const IN_FLIGHT: u64 = 18 << 20;
+/// Bytes of memory that reports may take between their reading and their rows, for the whole run and for each worker. Honest mail
+/// takes a tenth of it; a report that takes more waits for its turn, and goes on alone.
+const READ_BYTES: u64 = 32 << 20;
+/// Bytes of that which a worker takes at once.
+const READ_STEP: u64 = 256 << 10;
 /// Bytes and items of one hand-over to a worker: enough to make waking it worth while.
 const JOB_BYTES: u64 = 256 << 10;
 const JOB_ITEMS: usize = 64;
@@ -111,6 +116,8 @@ struct Done {
     items: Vec<ReadItem>,
     positions: Vec<MailboxPosition>,
     bytes: u64,
+    /// Memory of its reports, bytes.
+    weight: u64,
     commit: bool,
 }
 
@@ -202,6 +209,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
     committed: &mut (dyn FnMut(&[Committed]) + Send),
 ) -> Result<(Counts, Store), PipelineError<E>> {
     let budget = Budget::new(options.in_flight);
+    let room = Budget::new(READ_BYTES * (options.workers as u64 + 1));
     let (jobs, taken) = crossbeam_channel::unbounded::<Job>();
     let (given, done) = crossbeam_channel::unbounded::<Done>();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.workers.max(1) + 1).build();
@@ -210,13 +218,13 @@ pub fn run<E: std::error::Error + Send + 'static>(
     };
     let (fed, written) = pool.in_place_scope(|scope| {
         let (result, outcome) = crossbeam_channel::bounded(1);
-        let budget = &budget;
+        let (budget, room) = (&budget, &room);
         scope.spawn(move |_| {
             // However it ends: whoever feeds may be waiting for room that will never come.
-            let _closing = budget.closing(Closing::Always);
+            let _closing = [budget, room].map(|budget| budget.closing(Closing::Always));
             let mut writer = begin();
             let written = match &mut writer {
-                Ok(writer) => Assembly::new(writer, options, budget, committed).run(&done),
+                Ok(writer) => Assembly::new(writer, options, budget, room, committed).run(&done),
                 Err(_) => Ok(()),
             };
             result.send((writer, written)).ok();
@@ -225,8 +233,8 @@ pub fn run<E: std::error::Error + Send + 'static>(
             let (taken, given) = (taken.clone(), given.clone());
             scope.spawn(move |_| {
                 // The scope passes a panic on once everybody has ended.
-                let _closing = budget.closing(Closing::OnPanic);
-                work(&options.limits, progress, &taken, &given);
+                let _closing = [budget, room].map(|budget| budget.closing(Closing::OnPanic));
+                work(&options.limits, progress, room, &taken, &given);
             });
         }
         drop((taken, given));
@@ -256,19 +264,32 @@ pub fn run<E: std::error::Error + Send + 'static>(
     Ok(ended?)
 }
 
-fn work(limits: &Limits, progress: &Progress, jobs: &Receiver<Job>, given: &Sender<Done>) {
+fn work(limits: &Limits, progress: &Progress, room: &Budget, jobs: &Receiver<Job>, given: &Sender<Done>) {
     let mut reader = ItemReader::new(limits);
     for job in jobs {
         let mut items = Vec::with_capacity(job.items.len());
+        // What the items read so far take, and what was taken of the room for them.
+        let (mut weight, mut held) = (0, 0);
         for item in job.items {
             let size = item.size();
-            let read = reader.read(item);
+            let mut of_item = 0;
+            let read = reader.read_watched(item, &mut |now| {
+                of_item = now;
+                let more = (weight + now).saturating_sub(held).next_multiple_of(READ_STEP);
+                // Where the run is ending, nobody waits any more.
+                if more > 0 && room.take_in_turn(more, job.number) {
+                    held += more;
+                }
+            });
+            weight += of_item;
             progress.items.fetch_add(1, Ordering::Relaxed);
             progress.bytes.fetch_add(size, Ordering::Relaxed);
             progress.records.fetch_add(records(&read) as u64, Ordering::Relaxed);
             items.push(read);
         }
-        let done = Done { number: job.number, items, positions: job.positions, bytes: job.bytes, commit: job.commit };
+        room.give(held.saturating_sub(weight));
+        let Job { number, positions, bytes, commit, .. } = job;
+        let done = Done { number, items, positions, bytes, weight: weight.min(held), commit };
         if given.send(done).is_err() {
             return;
         }

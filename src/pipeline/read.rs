@@ -12,6 +12,9 @@ use crate::unpack::{Document, DocumentKind, Fault, Limits, MailHead, feedback_do
 /// Longest failure report or TLS report that is looked into, bytes. They are small; only their domain is wanted.
 const OTHER_REPORT_BYTES: u64 = 4 << 20;
 
+/// Memory of all reports of one item, bytes: what the largest single report takes. An item may hold a thousand of them.
+const ITEM_BYTES: u64 = 224 << 20;
+
 /// Reads items, one after another, with buffers of its own. One per worker.
 #[derive(Debug)]
 pub struct ItemReader {
@@ -27,6 +30,12 @@ impl ItemReader {
 
     /// Reads one item whole. Never fails: what cannot be read is a rejected document.
     pub fn read(&mut self, item: Item) -> ReadItem {
+        self.read_watched(item, &mut |_| {})
+    }
+
+    /// Like [`ItemReader::read`]; tells `grown` on the way, and at the end, about how many bytes of memory the item's reports take.
+    /// `grown` may wait until there is room.
+    pub(super) fn read_watched(&mut self, item: Item, grown: &mut dyn FnMut(u64)) -> ReadItem {
         let content_hash = content_hash(&item);
         let mut documents = Vec::new();
         let mut xml_bytes = 0;
@@ -37,7 +46,7 @@ impl ItemReader {
         } else {
             // A panic can only be a defect of this program or of a library; one mail must not end every run that meets it.
             let read = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                mail = self.documents(&item, &mut documents, &mut xml_bytes);
+                mail = self.documents(&item, &mut documents, &mut xml_bytes, grown);
             }));
             if read.is_err() {
                 self.reader = Reader::new(reader_limits(&self.limits));
@@ -61,20 +70,35 @@ impl ItemReader {
     }
 
     /// Opens an item and reads every document in it. Returns what its mail says of itself.
-    fn documents(&mut self, item: &Item, documents: &mut Vec<DocumentRead>, xml_bytes: &mut u64) -> Option<MailHead> {
+    fn documents(
+        &mut self,
+        item: &Item,
+        documents: &mut Vec<DocumentRead>,
+        xml_bytes: &mut u64,
+        grown: &mut dyn FnMut(u64),
+    ) -> Option<MailHead> {
         let (reader, limits) = (&mut self.reader, &self.limits);
-        let mut records = 0;
+        let (mut records, mut kept) = (0, 0);
         let unpacked = unpack(item, limits, &mut |document| {
             let place = document.place.clone();
-            let mut found = read_document(reader, document, xml_bytes);
+            let mut weight = 0;
+            let mut found = read_document(reader, document, xml_bytes, &mut |now| {
+                weight = now;
+                grown(kept + now);
+            });
             if let Found::Report { report, .. } = &found {
                 records += report.records.len();
                 if records > limits.records as usize {
                     found = too_many_records(limits.records);
+                } else if kept + weight > ITEM_BYTES {
+                    found = too_heavy();
+                } else {
+                    kept += weight;
                 }
             }
             documents.push(DocumentRead { place, found });
         });
+        grown(kept);
         for Fault { code, place, text } in unpacked.faults {
             documents.push(DocumentRead { place, found: Found::Rejected { code: code.to_owned(), reason: text } });
         }
@@ -88,11 +112,16 @@ const fn reader_limits(limits: &Limits) -> ReaderLimits {
     ReaderLimits { records: limits.records, text_bytes: limits.text_bytes, markup: limits.markup }
 }
 
-fn read_document(reader: &mut Reader, document: Document<'_>, xml_bytes: &mut u64) -> Found {
+fn read_document(
+    reader: &mut Reader,
+    document: Document<'_>,
+    xml_bytes: &mut u64,
+    grown: &mut dyn FnMut(u64),
+) -> Found {
     match document.kind {
         DocumentKind::Xml => {
             let mut counted = Counted { inner: document.content, bytes: 0 };
-            let found = read_xml(reader, &mut counted, document.promised);
+            let found = read_xml(reader, &mut counted, document.promised, grown);
             *xml_bytes += counted.bytes;
             found
         }
@@ -108,12 +137,12 @@ fn read_document(reader: &mut Reader, document: Document<'_>, xml_bytes: &mut u6
                 Err(error) => unreadable(&error),
             }
         }
-        DocumentKind::Other => read_xml(reader, document.content, document.promised),
+        DocumentKind::Other => read_xml(reader, document.content, document.promised, grown),
     }
 }
 
-fn read_xml(reader: &mut Reader, content: &mut dyn Read, promised: bool) -> Found {
-    match reader.read(content) {
+fn read_xml(reader: &mut Reader, content: &mut dyn Read, promised: bool, grown: &mut dyn FnMut(u64)) -> Found {
+    match reader.read_watched(content, grown) {
         Reading::Report(report) => {
             let (report_key, content_key) = (report.report_key(), report.content_key());
             Found::Report { report, report_key, content_key }
@@ -148,6 +177,16 @@ fn too_many_records(limit: u32) -> Found {
         code: "records".to_owned(),
         reason: format!(
             "the reports of this item hold more than {limit} records together: raise limits.records to read it"
+        ),
+    }
+}
+
+fn too_heavy() -> Found {
+    Found::Rejected {
+        code: "results_bytes".to_owned(),
+        reason: format!(
+            "the reports of this item take more than {} MiB of memory together: unpack it and import its files one by one",
+            ITEM_BYTES >> 20
         ),
     }
 }

@@ -5,17 +5,23 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use duckdb::Connection;
-use duckdb::arrow::array::{BinaryArray, UInt32Array, UInt64Array};
+use duckdb::arrow::array::{BinaryBuilder, UInt32Array, UInt64Array};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::columns::key_of;
 use super::known::Prior;
 use super::{Columns, Outcome, ReadItem};
 use crate::fetch::{Content, Origin};
 
 /// Largest file whose bytes are kept when it is rejected; a larger one stays where it lies, and the reason says so.
 const KEEP_AT_MOST: u64 = 64 << 20;
+
+/// Bytes of one row of kept bytes: the engine has 2,048 values of a column in memory whenever it writes that part of a table again.
+const PART_BYTES: usize = 16 << 10;
+/// Rows of kept bytes that go to the engine at once.
+const PARTS_AT_ONCE: usize = 256;
 
 /// One new row.
 #[derive(Debug)]
@@ -127,34 +133,25 @@ impl<'a> Ledger<'a> {
         Ok(self.next - 1)
     }
 
+    /// Keeps the bytes of the items that need it. Returns those whose bytes the store has now.
     fn append_kept(&self, connection: &Connection) -> duckdb::Result<FxHashSet<u128>> {
-        let mut hashes: Vec<u128> = Vec::new();
-        let mut sizes: Vec<u64> = Vec::new();
-        let mut blobs: Vec<Vec<u8>> = Vec::new();
-        for item in &self.keep {
-            if !hashes.contains(&item.content_hash)
-                && let Some(gzip) = compressed(&item.content)
-            {
-                hashes.push(item.content_hash);
-                sizes.push(item.size);
-                blobs.push(gzip);
-            }
-        }
-        if hashes.is_empty() {
+        if self.keep.is_empty() {
             return Ok(FxHashSet::default());
         }
-        connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_kept AS FROM kept LIMIT 0")?;
-        let mut columns = Columns::new();
-        columns
-            .keys("content_hash", hashes.iter().copied().map(Some))
-            .push("size", UInt64Array::from(sizes))
-            .push("gzip", BinaryArray::from_iter_values(blobs.iter()));
-        columns.append(connection, "batch_kept")?;
-        connection.execute_batch(
-            "INSERT INTO kept FROM batch_kept WHERE content_hash NOT IN (SELECT content_hash FROM kept);
-             DROP TABLE batch_kept",
-        )?;
-        Ok(hashes.into_iter().collect())
+        let mut kept = had(connection, &self.keep)?;
+        let mut parts = Parts::default();
+        for item in &self.keep {
+            if !kept.contains(&item.content_hash)
+                && let Some(gzip) = compressed(&item.content)
+            {
+                kept.insert(item.content_hash);
+                for (part, bytes) in (0..).zip(gzip.chunks(PART_BYTES)) {
+                    parts.push(connection, (item.content_hash, item.size, part), bytes)?;
+                }
+            }
+        }
+        parts.append(connection)?;
+        Ok(kept)
     }
 
     fn delete_gone(&self, connection: &Connection) -> duckdb::Result<()> {
@@ -170,6 +167,55 @@ impl<'a> Ledger<'a> {
              DELETE FROM kept WHERE content_hash NOT IN
                  (SELECT content_hash FROM ledger WHERE outcome IN ('rejected', 'conflict') AND content_hash IS NOT NULL)",
         )
+    }
+}
+
+/// Returns those of the items whose bytes are kept already.
+fn had(connection: &Connection, items: &[&ReadItem]) -> duckdb::Result<FxHashSet<u128>> {
+    connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_kept (content_hash UUID)")?;
+    let mut columns = Columns::new();
+    columns.keys("content_hash", items.iter().map(|item| Some(item.content_hash)));
+    columns.append(connection, "batch_kept")?;
+    let had = connection
+        .prepare("SELECT DISTINCT content_hash::VARCHAR FROM kept SEMI JOIN batch_kept USING (content_hash)")?
+        .query_map([], |row| Ok(key_of(&row.get::<_, String>(0)?)))?
+        .collect::<duckdb::Result<_>>()?;
+    connection.execute_batch("DROP TABLE batch_kept")?;
+    Ok(had)
+}
+
+/// Rows of `kept` on their way into it.
+#[derive(Default)]
+struct Parts {
+    hashes: Vec<Option<u128>>,
+    sizes: Vec<u64>,
+    parts: Vec<u32>,
+    gzip: BinaryBuilder,
+}
+
+impl Parts {
+    /// Takes a part, and appends what has gathered where that is much.
+    fn push(
+        &mut self,
+        connection: &Connection,
+        (hash, size, part): (u128, u64, u32),
+        bytes: &[u8],
+    ) -> duckdb::Result<()> {
+        self.hashes.push(Some(hash));
+        self.sizes.push(size);
+        self.parts.push(part);
+        self.gzip.append_value(bytes);
+        if self.hashes.len() < PARTS_AT_ONCE { Ok(()) } else { std::mem::take(self).append(connection) }
+    }
+
+    fn append(mut self, connection: &Connection) -> duckdb::Result<()> {
+        let mut columns = Columns::new();
+        columns
+            .keys("content_hash", self.hashes)
+            .push("size", UInt64Array::from(self.sizes))
+            .push("gzip", self.gzip.finish())
+            .push("part", UInt32Array::from(self.parts));
+        columns.append(connection, "kept")
     }
 }
 

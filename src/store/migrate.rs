@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("findings", include_str!("../../schemas/store/0003_findings.sql")),
     ("stream", include_str!("../../schemas/store/0004_stream.sql")),
     ("record_row", include_str!("../../schemas/store/0005_record_row.sql")),
+    ("kept_part", include_str!("../../schemas/store/0006_kept_part.sql")),
 ];
 
 /// The views, re-created when this text changes.

@@ -51,13 +51,12 @@ pub fn rejected_items(connection: &Connection) -> Result<Vec<KeptItem>, StoreErr
 /// Whatever the engine says, or damaged kept bytes.
 pub fn kept_item(connection: &Connection, content_hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let doing = "reading kept bytes";
-    let mut statement = connection
-        .prepare("SELECT gzip, size FROM kept WHERE content_hash = ?::UUID")
+    let parts: Vec<(Vec<u8>, u64)> = connection
+        .prepare("SELECT gzip, size FROM kept WHERE content_hash = ?::UUID ORDER BY part")
+        .and_then(|mut statement| statement.query_map([content_hash], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .map_err(StoreError::query(doing))?;
-    let mut rows = statement.query([content_hash]).map_err(StoreError::query(doing))?;
-    let Some(row) = rows.next().map_err(StoreError::query(doing))? else { return Ok(None) };
-    let gzip: Vec<u8> = row.get(0).map_err(StoreError::query(doing))?;
-    let size: u64 = row.get(1).map_err(StoreError::query(doing))?;
+    let Some(&(_, size)) = parts.first() else { return Ok(None) };
+    let gzip: Vec<u8> = parts.into_iter().flat_map(|(part, _)| part).collect();
     let mut bytes = Vec::new();
     GzDecoder::new(gzip.as_slice()).take(size).read_to_end(&mut bytes).map_err(|error| StoreError::Query {
         what: doing,
