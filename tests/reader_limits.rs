@@ -88,6 +88,43 @@ fn a_text_at_the_limit_and_one_past_it() {
 }
 
 #[test]
+fn of_a_long_text_the_beginning_is_kept_and_that_is_said() {
+    // 4096 bytes are kept: the 1365 letters of three bytes before the next would end behind it.
+    let with = |letters: usize| with_records(1).replace("Receiver<", &format!("{}<", "\u{20ac}".repeat(letters)));
+    for (letters, kept, warned) in [(1365, 1365, false), (1366, 1365, true)] {
+        let Reading::Report(report) = read_with(with(letters).as_bytes(), ReaderLimits::default()) else { panic!() };
+        assert_eq!(report.metadata.reporter.unwrap().chars().count(), kept);
+        assert_eq!(report.warnings.iter().any(|warning| warning.code == "long-text"), warned);
+    }
+}
+
+#[test]
+fn errors_are_kept_as_far_as_they_are_short() {
+    let with = |bytes: usize| {
+        let errors = format!("<error>{}</error>", "e".repeat(bytes)).repeat(5);
+        let document = with_records(1).replace("</report_metadata>", &format!("{errors}</report_metadata>"));
+        match read_with(document.as_bytes(), ReaderLimits::default()) {
+            Reading::Report(report) => report.metadata.errors.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // 16,384 bytes of them.
+    assert_eq!((with(3276), with(3277)), (5, 4));
+}
+
+#[test]
+fn a_record_has_so_much_text_and_no_more() {
+    let with = |bytes: usize| {
+        let comment =
+            |bytes: usize| format!("<reason><type>other</type><comment>{}</comment></reason>", "c".repeat(bytes));
+        let reasons = comment(4096).repeat(3) + &comment(bytes);
+        with_records(1).replace("</policy_evaluated>", &format!("{reasons}</policy_evaluated>"))
+    };
+    assert!(matches!(read_with(with(3000).as_bytes(), ReaderLimits::default()), Reading::Report(_)));
+    assert_eq!(code(read_with(with(4096).as_bytes(), ReaderLimits::default())), "results_bytes");
+}
+
+#[test]
 fn a_tag_and_a_comment_at_the_limit_and_one_past_it() {
     let limits = ReaderLimits { text_bytes: 100, ..ReaderLimits::default() };
     let with = |token: String| with_records(1).replace("<record>", &format!("{token}<record>"));
