@@ -128,6 +128,27 @@ const ATTACKS: &[(&str, &str, Writes)] = &[
             repeat(out, "<error>x</error>".repeat(MB / 16).as_bytes(), 1024)
         })
     }),
+    ("40 reports, all text in them new", "a.zip", |out| {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for report in 0..40 {
+            zip.start_file(format!("{report}.xml"), SimpleFileOptions::default().compression_level(Some(1)))?;
+            zip.write_all(HEAD.replace("<report_id>1<", &format!("<report_id>{report}<")).as_bytes())?;
+            for record in 0..1200 {
+                let reason = |n: usize| {
+                    let text = hex(&noise(report * 10_000 + record * 3 + n, 100)).repeat(20);
+                    format!("<reason><type>other</type><comment>{text}</comment></reason>")
+                };
+                let reasons = (0..3).map(reason).collect::<String>() + "</policy_evaluated>";
+                zip.write_all(RECORD.replace("</policy_evaluated>", &reasons).as_bytes())?;
+            }
+            zip.write_all(b"</feedback>")?;
+        }
+        out.write_all(zip.finish()?.get_ref())
+    }),
+    ("60 MB that end in the middle", "a.xml", |out| {
+        write!(out, "{HEAD}")?;
+        out.write_all(&noise(1, 60 * MB))
+    }),
     ("5 million records", "a.xml.gz", |out| {
         gzip(out, |out| {
             write!(out, "{HEAD}")?;
@@ -136,6 +157,17 @@ const ATTACKS: &[(&str, &str, Writes)] = &[
         })
     }),
 ];
+
+/// Bytes that nothing makes smaller.
+fn noise(seed: usize, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
 
 /// Begins as a report does, so that it is read until a limit ends it.
 fn ten_gigabytes(out: &mut dyn Write) -> io::Result<()> {
