@@ -24,6 +24,13 @@ const FINGERPRINT: &str = "senders_fingerprint";
 const STREAMS_DONE: &str = "senders_streams_done";
 const SOURCES_DONE: &str = "senders_sources_done";
 
+const ROWS: &str = "SELECT (SELECT count(*) FROM stream) + (SELECT count(*) FROM source)";
+
+/// Streams and sources that can be attributed at once in the memory that a writer has.
+const MANY_ROWS: u64 = 200_000;
+/// Memory for each where there are more, bytes: enough for 2 million streams and sources, each stream of a sender of its own.
+const ROW_BYTES: u64 = 512;
+
 const SELECT_STREAMS: &str = "
 SELECT t.stream_no, t.auth, d.name, d.domain_org
 FROM stream t LEFT JOIN domain d ON d.domain_no = t.header_from
@@ -109,7 +116,16 @@ pub fn forget(connection: &Connection) -> Result<(), AttributeError> {
 /// # Errors
 /// Where the store cannot be read or written.
 pub fn attribute(store: &Store, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
-    in_transaction(store, || attribute_all(store.connection(), config, as_of))
+    let connection = store.connection();
+    let rows: u64 = connection.query_row(ROWS, [], |row| row.get(0))?;
+    let afresh = setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint(config, as_of).as_str());
+    let seen = if afresh { 0 } else { done(connection, STREAMS_DONE)? + done(connection, SOURCES_DONE)? };
+    let new = rows.saturating_sub(seen);
+    // The engine keeps what a transaction changes in memory.
+    if new > MANY_ROWS {
+        store.allow_more_memory(new * ROW_BYTES)?;
+    }
+    in_transaction(store, || attribute_all(connection, config, as_of))
 }
 
 /// Attributes by a config on trial: `look` is given the store as it would be, then everything is as it was.

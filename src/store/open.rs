@@ -48,8 +48,8 @@ fn file_at(path: &Path) -> Option<FileId> {
     }
 }
 
-/// Memory that the engine may use while it writes; a batch needs far less.
-pub(super) const WRITE_MEMORY: &str = "160MB";
+/// Memory that the engine may use while it writes, millions of bytes; a batch needs far less.
+pub(super) const WRITE_MEGABYTES: u64 = 160;
 
 /// For work beside a run's own memory: what does not fit is put aside in temporary files. Each thread takes memory that it does
 /// not put aside, so that many would not fit at all.
@@ -112,6 +112,15 @@ impl Store {
     /// Returns the connection. A transaction on it must be ended by its beginner.
     pub const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Gives the engine so many bytes of memory beside those that a writer has, until the store is closed.
+    ///
+    /// # Errors
+    /// Whatever the engine says.
+    pub(crate) fn allow_more_memory(&self, bytes: u64) -> duckdb::Result<()> {
+        let all = WRITE_MEGABYTES + bytes.div_ceil(1_000_000);
+        self.connection.execute_batch(&format!("SET memory_limit = '{all}MB'"))
     }
 
     /// Ends the transaction under way, and takes what it wrote into the file at once where that saves the detour through the
@@ -194,7 +203,7 @@ fn open(path: &Path, access: Access) -> duckdb::Result<Connection> {
         Access::Read => Connection::open_with_flags(path, config.access_mode(AccessMode::ReadOnly)?),
         // Checkpoints only where a copy of what they write over was made: `Store::commit` and the end.
         Access::Write => {
-            let config = config.access_mode(AccessMode::ReadWrite)?.max_memory(WRITE_MEMORY)?;
+            let config = config.access_mode(AccessMode::ReadWrite)?.max_memory(&format!("{WRITE_MEGABYTES}MB"))?;
             let connection = Connection::open_with_flags(path, config.with("checkpoint_threshold", NEVER)?)?;
             connection.execute_batch("PRAGMA disable_checkpoint_on_shutdown")?;
             Ok(connection)

@@ -9,7 +9,7 @@ use super::dimensions::Dimensions;
 use super::known;
 use super::ledger::{Ledger, Said};
 use super::mailbox::forget_refused;
-use super::open::{LEAN, WRITE_MEMORY};
+use super::open::LEAN;
 use super::records::Rows;
 use super::{Access, Batch, Counts, Found, MailboxPosition, Outcome, Run, Store, StoreError, Wait};
 use crate::fetch::{Content, Origin};
@@ -171,8 +171,7 @@ impl Writer {
             None => self.run.store(&self.path, self.wait.clone(), self.counts.items)?,
         };
         // The batches are in. One thread stays enough for what follows, and starting another costs more than it saves.
-        let free = store.connection().execute_batch(&format!("SET memory_limit = '{WRITE_MEMORY}'"));
-        free.map_err(|error| unwritten(&self.path, &error))?;
+        store.allow_more_memory(0).map_err(|error| unwritten(&self.path, &error))?;
         store
             .connection()
             .execute(

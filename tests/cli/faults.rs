@@ -153,6 +153,7 @@ const OWN_VERDICT: &str = r#"
 /// Makes a store one of version 2: findings had fewer columns, a record held all that it says, and a stream was header from and
 /// results alone.
 const OLDER: &str = r#"
+    ALTER TABLE kept DROP COLUMN part;
     ALTER TABLE finding DROP COLUMN severity;
     ALTER TABLE finding DROP COLUMN gap;
     ALTER TABLE finding DROP COLUMN remedy;
