@@ -1,6 +1,10 @@
-//! The pipeline when a part of it breaks: a panic ends the run, loudly, and nobody waits for what will never come.
+//! The pipeline when a part of it breaks: a panic ends the run, loudly, and nobody waits for what will never come. And what reports
+//! that take much memory may take of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/unpacking.rs"]
+mod unpacking;
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,9 +12,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use dmarcase::fetch::{Content, Item, Origin};
-use dmarcase::pipeline::{Feeder, Options, Progress, run};
-use dmarcase::store::{Committed, Writer};
+use dmarcase::pipeline::{Feeder, ItemReader, Options, Progress, run};
+use dmarcase::store::{Committed, Found, Writer};
 use dmarcase::unpack::Limits;
+
+use unpacking::{item, zip};
 
 /// Far more bytes than may be in flight.
 const ITEMS: u64 = 200;
@@ -97,4 +103,25 @@ fn reports_that_take_more_memory_than_there_is_room_for_wait_for_each_other() {
     let (reports, records, order) = end.recv_timeout(Duration::from_secs(120)).expect("they wait for ever");
     assert_eq!((reports, records), (12, 9 * 2500 + 3));
     assert_eq!(order, (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_reports_of_one_item_take_no_more_memory_than_one_report_may() {
+    // 48 MB each: four are below 224 MiB, five are not. A small one finds room again.
+    let documents: Vec<Vec<u8>> = (0..7).map(|n| heavy(n, if n == 6 { 1 } else { 4000 })).collect();
+    let names: Vec<String> = (0..7).map(|n| format!("{n}.xml")).collect();
+    let members: Vec<(&str, &[u8])> =
+        names.iter().map(String::as_str).zip(documents.iter().map(Vec::as_slice)).collect();
+    let limits = Limits { ratio: u64::MAX, ..Limits::default() };
+    let read = ItemReader::new(&limits).read(item("a.zip", zip(&members)));
+    let found: Vec<&str> = read
+        .documents
+        .iter()
+        .map(|document| match &document.found {
+            Found::Report { .. } => "report",
+            Found::Rejected { code, .. } => code.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(found, ["report", "report", "report", "report", "results_bytes", "results_bytes", "report"]);
 }

@@ -3,22 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use dmarcase::fetch::{Content, Item, Origin};
 use dmarcase::pipeline::ItemReader;
 use dmarcase::store::{
-    Access, Batch, Found, Outcome, Store, StoreError, Writer, in_transaction, kept_item, rejected_items, set_setting,
+    Access, Batch, Outcome, Store, StoreError, Writer, in_transaction, kept_item, rejected_items, set_setting,
 };
 use dmarcase::unpack::Limits;
 
 const WAIT: Duration = Duration::from_secs(10);
 
-/// A report of one record.
-fn report(id: &str, messages: u32) -> String {
-    format!(
+/// A report of one record, as a file of its own.
+fn item(path: &str, id: &str, messages: u32) -> Item {
+    let text = format!(
         "<?xml version=\"1.0\"?><feedback><report_metadata><org_name>Receiver</org_name><email>d@receiver.example</email>\
          <report_id>{id}</report_id><date_range><begin>1709251200</begin><end>1709337599</end></date_range></report_metadata>\
          <policy_published><domain>shop.example</domain><p>none</p></policy_published>\
@@ -26,12 +25,7 @@ fn report(id: &str, messages: u32) -> String {
          <disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>\
          <identifiers><header_from>{id}.shop.example</header_from></identifiers><auth_results><spf><domain>{id}.example</domain>\
          <result>fail</result></spf></auth_results></record></feedback>"
-    )
-}
-
-/// The same, as a file of its own.
-fn item(path: &str, id: &str, messages: u32) -> Item {
-    let text = report(id, messages);
+    );
     let origin = Origin::File { path: path.to_owned(), member: None };
     Item { origin, content: Content::Bytes(text.into_bytes()), received_at: None }
 }
@@ -44,50 +38,6 @@ fn batch(items: Vec<Item>) -> Batch {
 fn number(path: &Path, statement: &str) -> u64 {
     let store = Store::open(path, Access::Read, WAIT).unwrap();
     store.connection().query_row(statement, [], |row| row.get(0)).unwrap()
-}
-
-/// A report of so many records with 12,000 bytes of text each, none like another.
-fn heavy(id: &str, records: usize) -> String {
-    let text = report(id, 1);
-    let (head, rest) = text.split_once("<record>").unwrap();
-    let (record, end) = rest.split_once("</feedback>").unwrap();
-    let reasons = format!("<reason><type>other</type><comment>{}</comment></reason>", "c".repeat(4000)).repeat(3);
-    let each = |n: usize| {
-        format!("<record>{record}")
-            .replace("</policy_evaluated>", &format!("{reasons}</policy_evaluated>"))
-            .replace("<comment>c", &format!("<comment>{n} "))
-    };
-    head.to_owned() + &(0..records).map(each).collect::<String>() + "</feedback>" + end
-}
-
-fn archive(documents: &[String]) -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (n, document) in documents.iter().enumerate() {
-        zip.start_file(format!("{n}.xml"), zip::write::SimpleFileOptions::default()).unwrap();
-        zip.write_all(document.as_bytes()).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
-}
-
-#[test]
-fn the_reports_of_one_item_take_no_more_memory_than_one_report_may() {
-    // 48 MB each: four are below 224 MiB, five are not. A small one finds room again.
-    let mut documents: Vec<String> = (0..6).map(|n| heavy(&format!("heavy{n}"), 4000)).collect();
-    documents.push(heavy("small", 1));
-    let origin = Origin::File { path: "a.zip".to_owned(), member: None };
-    let content = Content::Bytes(archive(&documents));
-    let limits = Limits { ratio: u64::MAX, ..Limits::default() };
-    let read = ItemReader::new(&limits).read(Item { origin, content, received_at: None });
-    let found: Vec<&str> = read
-        .documents
-        .iter()
-        .map(|document| match &document.found {
-            Found::Report { .. } => "report",
-            Found::Rejected { code, .. } => code.as_str(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(found, ["report", "report", "report", "report", "results_bytes", "results_bytes", "report"]);
 }
 
 #[test]

@@ -152,8 +152,12 @@ impl Draft {
 
     /// Returns about how many bytes of memory the report takes so far: results that are new to it, records, texts of errors.
     pub(super) fn weight(&self) -> u64 {
-        let errors: usize = self.metadata.errors.iter().map(String::len).sum();
-        (self.weight + self.records.len() * size_of::<Record>() + errors) as u64
+        (self.weight + self.records.len() * size_of::<Record>() + self.error_bytes()) as u64
+    }
+
+    /// Returns the bytes of all texts of errors.
+    pub(super) fn error_bytes(&self) -> usize {
+        self.metadata.errors.iter().map(String::len).sum()
     }
 
     pub(super) fn memo(&mut self) -> Option<&mut Memo> {

@@ -165,8 +165,7 @@ impl Draft {
     }
 
     fn has_room_for(&self, error: &str) -> bool {
-        let errors = &self.metadata.errors;
-        errors.len() < ERRORS && errors.iter().map(String::len).sum::<usize>() + error.len() <= ERRORS_BYTES
+        self.metadata.errors.len() < ERRORS && self.error_bytes() + error.len() <= ERRORS_BYTES
     }
 
     fn end_metadata(&mut self, at: u64) {

@@ -107,13 +107,12 @@ impl Reader {
         self.read_watched(content, &mut |_| {})
     }
 
-    /// Like [`Reader::read`]; tells `grown`, before each piece of the content and at the end, about how many bytes of memory the
+    /// Like [`Reader::read`]; tells `grown`, behind each piece of the content, about how many bytes of memory the
     /// report takes so far, beside what it shares with other reports of this reader. `grown` may wait until there is room.
     pub fn read_watched(&mut self, content: &mut dyn Read, grown: &mut dyn FnMut(u64)) -> Reading {
         self.window.restart();
         self.document.restart();
         loop {
-            grown(self.document.draft.weight());
             if let Err(error) = self.window.refill(content) {
                 return Reading::Unreadable(error);
             }
@@ -124,15 +123,13 @@ impl Reader {
                 self.window.offset(),
                 self.text_bytes,
             );
+            grown(self.document.draft.weight());
             match step {
                 Ok(Step::More(done)) => {
                     self.window.resolve(self.document.unplaced());
                     self.window.consume(done);
                 }
-                Ok(Step::Done) => {
-                    grown(self.document.draft.weight());
-                    return self.finish();
-                }
+                Ok(Step::Done) => return self.finish(),
                 Err(Stop::NotAReport(why)) => return Reading::NotAReport(why),
                 Err(Stop::Rejected { code, at, text }) => return Reading::Rejected(self.rejection(code, at, text)),
             }

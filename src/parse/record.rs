@@ -159,6 +159,6 @@ impl RecordDraft {
 
     /// Returns about how many bytes of memory [`RecordDraft::results`] takes.
     pub(super) fn weight(&self) -> usize {
-        256 + 64 * (self.dkim.len() + self.spf.len() + self.reasons.len()) + self.text.len()
+        256 + 64 * (self.dkim.len() + self.spf.len() + self.reasons.len()) + self.text_bytes()
     }
 }

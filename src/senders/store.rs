@@ -116,16 +116,7 @@ pub fn forget(connection: &Connection) -> Result<(), AttributeError> {
 /// # Errors
 /// Where the store cannot be read or written.
 pub fn attribute(store: &Store, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
-    let connection = store.connection();
-    let rows: u64 = connection.query_row(ROWS, [], |row| row.get(0))?;
-    let afresh = setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint(config, as_of).as_str());
-    let seen = if afresh { 0 } else { done(connection, STREAMS_DONE)? + done(connection, SOURCES_DONE)? };
-    let new = rows.saturating_sub(seen);
-    // The engine keeps what a transaction changes in memory.
-    if new > MANY_ROWS {
-        store.allow_more_memory(new * ROW_BYTES)?;
-    }
-    in_transaction(store, || attribute_all(connection, config, as_of))
+    in_transaction(store, || attribute_all(store, config, as_of))
 }
 
 /// Attributes by a config on trial: `look` is given the store as it would be, then everything is as it was.
@@ -140,12 +131,13 @@ pub fn on_trial<T, E: From<AttributeError> + From<duckdb::Error>>(
 ) -> Result<T, E> {
     let connection = store.connection();
     connection.execute_batch("BEGIN")?;
-    let seen = attribute_all(connection, config, as_of).map_err(E::from).and_then(|_| look(connection));
+    let seen = attribute_all(store, config, as_of).map_err(E::from).and_then(|_| look(connection));
     connection.execute_batch("ROLLBACK")?;
     seen
 }
 
-fn attribute_all(connection: &Connection, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
+fn attribute_all(store: &Store, config: &Config, as_of: NaiveDate) -> Result<Attributed, AttributeError> {
+    let connection = store.connection();
     let fingerprint = fingerprint(config, as_of);
     let afresh = setting(connection, FINGERPRINT)?.as_deref() != Some(fingerprint.as_str());
     let rules = Rules::new(&config.sender, as_of);
@@ -157,6 +149,12 @@ fn attribute_all(connection: &Connection, config: &Config, as_of: NaiveDate) -> 
         )?;
     }
     let from = |name| if afresh { Ok(0) } else { done(connection, name) };
+    let rows: u64 = connection.query_row(ROWS, [], |row| row.get(0))?;
+    let new = rows.saturating_sub(from(STREAMS_DONE)? + from(SOURCES_DONE)?);
+    // The engine keeps what a transaction changes in memory.
+    if new > MANY_ROWS {
+        store.allow_more_memory(new * ROW_BYTES)?;
+    }
     connection.execute_batch(CREATE_FOUND)?;
     let mut senders = Senders::read(connection)?;
     let streams = streams(connection, &attribution, &mut senders, from(STREAMS_DONE)?)?;

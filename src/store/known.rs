@@ -20,6 +20,8 @@ const ENTRIES: &str = "
     SELECT b.item, l.entry_no, l.document, l.outcome, l.account, l.folder, l.uid_validity, l.uid, l.path, l.member
     FROM ledger l JOIN batch_item b USING (content_hash)";
 
+const KEPT: &str = "SELECT DISTINCT content_hash::VARCHAR FROM kept SEMI JOIN batch_item USING (content_hash)";
+
 /// Must be done on a connection before anything is looked up, outside a transaction.
 pub(super) fn prepare(connection: &Connection) -> duckdb::Result<()> {
     connection.execute_batch(STAGES)
@@ -80,6 +82,12 @@ pub(super) fn entries(connection: &Connection, items: &[ReadItem]) -> duckdb::Re
         }
     }
     Ok(prior)
+}
+
+/// Returns those of the batch's items whose bytes are kept already, by content; [`entries`] must have been asked for the batch.
+pub(super) fn kept(connection: &Connection) -> duckdb::Result<FxHashSet<u128>> {
+    let mut statement = connection.prepare_cached(KEPT)?;
+    statement.query_map([], |row| Ok(key_of(&row.get::<_, String>(0)?)))?.collect()
 }
 
 /// Reads an origin from the ledger's columns account, folder, uid_validity, uid, path and member, which stand side by side

@@ -10,8 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::columns::key_of;
-use super::known::Prior;
+use super::known::{self, Prior};
 use super::{Columns, Outcome, ReadItem};
 use crate::fetch::{Content, Origin};
 
@@ -138,7 +137,7 @@ impl<'a> Ledger<'a> {
         if self.keep.is_empty() {
             return Ok(FxHashSet::default());
         }
-        let mut kept = had(connection, &self.keep)?;
+        let mut kept = known::kept(connection)?;
         let mut parts = Parts::default();
         for item in &self.keep {
             if !kept.contains(&item.content_hash)
@@ -168,20 +167,6 @@ impl<'a> Ledger<'a> {
                  (SELECT content_hash FROM ledger WHERE outcome IN ('rejected', 'conflict') AND content_hash IS NOT NULL)",
         )
     }
-}
-
-/// Returns those of the items whose bytes are kept already.
-fn had(connection: &Connection, items: &[&ReadItem]) -> duckdb::Result<FxHashSet<u128>> {
-    connection.execute_batch("CREATE OR REPLACE TEMP TABLE batch_kept (content_hash UUID)")?;
-    let mut columns = Columns::new();
-    columns.keys("content_hash", items.iter().map(|item| Some(item.content_hash)));
-    columns.append(connection, "batch_kept")?;
-    let had = connection
-        .prepare("SELECT DISTINCT content_hash::VARCHAR FROM kept SEMI JOIN batch_kept USING (content_hash)")?
-        .query_map([], |row| Ok(key_of(&row.get::<_, String>(0)?)))?
-        .collect::<duckdb::Result<_>>()?;
-    connection.execute_batch("DROP TABLE batch_kept")?;
-    Ok(had)
 }
 
 /// Rows of `kept` on their way into it.
