@@ -88,6 +88,9 @@ struct New {
     streams: Vec<(u32, Stream)>,
 }
 
+/// Rows with texts of their own that go to the engine at once: a vector of its.
+const SLICE: usize = 2048;
+
 const STREAMS: &str = "
     SELECT stream_no, header_from, auth, policy_domain, policy, disposition, dkim_aligned, spf_aligned, dmarc_pass,
         dkim_raw_pass, spf_raw_pass, dkim_recomputed, spf_recomputed, reason
@@ -236,8 +239,9 @@ impl Dimensions {
         let new = std::mem::take(&mut self.new);
         append_domains(connection, &new.domains)?;
         append_sources(connection, &new.sources)?;
-        append_auths(connection, &new.auths)?;
-        append_reasons(connection, &new.reasons)?;
+        // In slices: on their way into the engine all texts are there once more, and a hostile report has megabytes of them.
+        new.auths.chunks(SLICE).try_for_each(|slice| append_auths(connection, slice))?;
+        new.reasons.chunks(SLICE).try_for_each(|slice| append_reasons(connection, slice))?;
         append_streams(connection, &new.streams)
     }
 }
